@@ -1,0 +1,339 @@
+//! `Device`: an opened back end with a memory budget, owned by one worker.
+//!
+//! Everything a recording could get wrong against this device (stale buffers, sizes) is checked here, once, so that
+//! back ends stay stupid. A device is not shared and has no lock: whoever owns it runs it.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::str::FromStr;
+
+use crate::backend::cpu::{Cpu, Form};
+use crate::backend::twin::Twin;
+use crate::backend::{Backend, Reads, Receipt};
+use crate::buffer::{AnyBuffer, Buffer, BufferId};
+use crate::element::Stored;
+use crate::kernel::Kernel;
+use crate::recording::{Command, Recording};
+use crate::simd::Simd;
+use crate::{Error, Result};
+
+/// Which device to open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// The best there is; falls back to the CPU and says why.
+    #[default]
+    Auto,
+    /// SIMD and threads.
+    Cpu,
+    /// The plain reference loops, for tests and twins.
+    CpuReference,
+    /// A GPU through wgpu.
+    Wgpu,
+    /// An NVIDIA GPU through CUDA.
+    Cuda,
+    /// Two devices that must agree, the left one taken for right.
+    Twin(Box<DeviceChoice>, Box<DeviceChoice>),
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DeviceChoice::Auto => f.write_str("auto"),
+            DeviceChoice::Cpu => f.write_str("cpu"),
+            DeviceChoice::CpuReference => f.write_str("cpu-reference"),
+            DeviceChoice::Wgpu => f.write_str("wgpu"),
+            DeviceChoice::Cuda => f.write_str("cuda"),
+            DeviceChoice::Twin(left, right) => write!(f, "twin({left},{right})"),
+        }
+    }
+}
+
+impl FromStr for DeviceChoice {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let unknown = || Error::UnknownChoice { given: text.to_owned() };
+        Ok(match text.trim() {
+            "auto" => DeviceChoice::Auto,
+            "cpu" => DeviceChoice::Cpu,
+            "cpu-reference" => DeviceChoice::CpuReference,
+            "wgpu" => DeviceChoice::Wgpu,
+            "cuda" => DeviceChoice::Cuda,
+            other => {
+                let inner = other.strip_prefix("twin(").and_then(|rest| rest.strip_suffix(')'));
+                let inner = inner.ok_or_else(unknown)?;
+                // The comma that separates the two sides is the one outside any inner parentheses.
+                let mut depth = 0;
+                let comma = inner.char_indices().find(|&(_, c)| {
+                    depth += i32::from(c == '(') - i32::from(c == ')');
+                    c == ',' && depth == 0
+                });
+                let (comma, _) = comma.ok_or_else(unknown)?;
+                let side = |text: &str| Ok::<_, Error>(Box::new(text.parse()?));
+                DeviceChoice::Twin(side(&inner[..comma])?, side(&inner[comma + 1..])?)
+            }
+        })
+    }
+}
+
+/// How to open a device.
+#[derive(Clone, Debug)]
+pub struct DeviceOptions {
+    /// Which.
+    pub choice: DeviceChoice,
+    /// Bytes all its buffers together may take.
+    pub memory_bytes_max: u64,
+    /// Host threads of CPU kernels; 0 shares the process-wide pool.
+    pub threads: usize,
+    /// Lowers the device's limit of one buffer, so that tests can reach shard boundaries.
+    pub binding_bytes_max: Option<u64>,
+    /// Vector instructions the CPU forms may use: what was detected, unless a test asks for less.
+    pub simd: &'static Simd,
+}
+
+impl Default for DeviceOptions {
+    fn default() -> Self {
+        DeviceOptions {
+            choice: DeviceChoice::Auto,
+            memory_bytes_max: 4 << 30,
+            threads: 0,
+            binding_bytes_max: None,
+            simd: Simd::detect(),
+        }
+    }
+}
+
+/// What was opened, for people and for sharding.
+#[derive(Clone, Debug)]
+pub struct DeviceInfo {
+    /// Name of the back end, with its instruction set or card.
+    pub name: String,
+    /// What was asked for.
+    pub asked: DeviceChoice,
+    /// Why something else than the first preference was opened; `None` if nothing was passed over.
+    pub why: Option<String>,
+    /// Largest buffer; larger arrays are sharded by the caller.
+    pub binding_bytes_max: u64,
+    /// Host threads it computes with; 0 for a GPU.
+    pub threads: usize,
+    /// Budget for all buffers together.
+    pub memory_bytes_max: u64,
+}
+
+/// An opened back end.
+pub struct Device {
+    backend: Box<dyn Backend>,
+    info: DeviceInfo,
+    buffers: HashMap<BufferId, Allocation>,
+    prepared: HashSet<&'static str>,
+    next_id: u32,
+    used_bytes: u64,
+    peak_bytes: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Allocation {
+    label: &'static str,
+    bytes: u64,
+}
+
+/// The most a CPU buffer may hold unless told otherwise: no hardware limit stands behind it, but sizes beyond the
+/// memory of any machine are mistakes.
+const CPU_BINDING_BYTES_MAX: u64 = 1 << 46;
+
+impl Device {
+    /// Opens the device asked for, or says why it cannot.
+    pub fn open(options: &DeviceOptions) -> Result<Device> {
+        let (backend, why) = open_backend(&options.choice, options)?;
+        let limit = backend.info().binding_bytes_max;
+        let info = DeviceInfo {
+            name: backend.info().name.clone(),
+            asked: options.choice.clone(),
+            why,
+            binding_bytes_max: options.binding_bytes_max.map_or(limit, |asked| asked.min(limit)),
+            threads: backend.info().threads,
+            memory_bytes_max: options.memory_bytes_max,
+        };
+        let (buffers, prepared) = (HashMap::new(), HashSet::new());
+        Ok(Device { backend, info, buffers, prepared, next_id: 0, used_bytes: 0, peak_bytes: 0 })
+    }
+
+    /// What was opened.
+    pub fn info(&self) -> &DeviceInfo {
+        &self.info
+    }
+
+    /// Bytes in buffers now.
+    pub fn used_bytes(&self) -> u64 {
+        self.used_bytes
+    }
+
+    /// Most bytes that were in buffers at once.
+    pub fn peak_bytes(&self) -> u64 {
+        self.peak_bytes
+    }
+
+    /// Bytes left of the budget.
+    pub fn free_bytes(&self) -> u64 {
+        self.info.memory_bytes_max - self.used_bytes
+    }
+
+    /// Bytes in use by label, largest first.
+    pub fn usage(&self) -> Vec<(&'static str, u64)> {
+        let mut by_label: HashMap<&'static str, u64> = HashMap::new();
+        for allocation in self.buffers.values() {
+            *by_label.entry(allocation.label).or_default() += allocation.bytes;
+        }
+        let mut usage: Vec<_> = by_label.into_iter().collect();
+        usage.sort_by_key(|&(label, bytes)| (std::cmp::Reverse(bytes), label));
+        usage
+    }
+
+    /// A buffer of `len` zero elements. Fails if it is over the binding limit or the budget.
+    pub fn create<T: Stored>(&mut self, label: &'static str, len: usize) -> Result<Buffer<T>> {
+        // Devices copy whole words and bind nothing empty.
+        let bytes = (len as u64 * T::ELEMENT.bytes() as u64).next_multiple_of(4).max(4);
+        if bytes > self.info.binding_bytes_max {
+            return Err(Error::BufferTooLarge { label, asked: bytes, limit: self.info.binding_bytes_max });
+        }
+        if bytes > self.free_bytes() {
+            return Err(Error::OutOfMemory { label, asked: bytes, free: self.free_bytes() });
+        }
+        let id = BufferId(self.next_id);
+        self.backend.create_buffer(id, label, bytes)?;
+        self.next_id += 1;
+        self.buffers.insert(id, Allocation { label, bytes });
+        self.used_bytes += bytes;
+        self.peak_bytes = self.peak_bytes.max(self.used_bytes);
+        Ok(Buffer::new(id, label, len))
+    }
+
+    /// A buffer that holds `values`.
+    pub fn upload<T: Stored>(&mut self, label: &'static str, values: &[T]) -> Result<Buffer<T>> {
+        let whole_words = (values.len() * T::ELEMENT.bytes()).is_multiple_of(4);
+        assert!(whole_words, "upload of part of a word to {label}, this is a bug");
+        let buffer = self.create(label, values.len())?;
+        let mut recording = Recording::new();
+        recording.write(&buffer, 0, values);
+        self.run(recording)?;
+        Ok(buffer)
+    }
+
+    /// The elements of a buffer, once all that was submitted is done.
+    pub fn download<T: Stored>(&mut self, buffer: &Buffer<T>) -> Result<Vec<T>> {
+        let mut recording = Recording::new();
+        let all = recording.read_all(buffer);
+        Ok(self.run(recording)?.get(&all).to_vec())
+    }
+
+    /// Makes a buffer longer: a new one, a copy on the device, the old one freed. Both exist for a moment, so the
+    /// budget must hold both. On failure the buffer is as it was.
+    pub fn grow<T: Stored>(&mut self, buffer: &mut Buffer<T>, len: usize) -> Result<()> {
+        assert!(
+            len >= buffer.len(),
+            "{} would shrink from {} to {len}, this is a bug",
+            buffer.label(),
+            buffer.len()
+        );
+        let longer = self.create(buffer.label(), len)?;
+        let mut recording = Recording::new();
+        recording.copy(buffer, 0, &longer, 0, buffer.len());
+        if let Err(error) = self.run(recording) {
+            self.destroy(longer);
+            return Err(error);
+        }
+        self.destroy(std::mem::replace(buffer, longer));
+        Ok(())
+    }
+
+    /// Frees a buffer.
+    pub fn destroy<T: Stored>(&mut self, buffer: Buffer<T>) {
+        let allocation = self.buffers.remove(&buffer.id());
+        let allocation =
+            allocation.unwrap_or_else(|| panic!("{} of another device, this is a bug", buffer.erase()));
+        self.backend.destroy_buffer(buffer.id());
+        self.used_bytes -= allocation.bytes;
+    }
+
+    /// Makes kernels ready ahead of their first use, where a device has something to compile.
+    pub fn prepare(&mut self, kernels: &[&'static Kernel]) -> Result<()> {
+        for &kernel in kernels {
+            if !self.prepared.contains(kernel.name) {
+                self.backend.prepare(kernel)?;
+                self.prepared.insert(kernel.name);
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts a recording; several may be under way, in order.
+    pub fn submit(&mut self, recording: Recording) -> Result<Receipt> {
+        check_alive(&self.buffers, recording.commands());
+        self.prepare(&recording.kernels())?;
+        self.backend.submit(recording)
+    }
+
+    /// Blocks until a submission is done.
+    pub fn wait(&mut self, receipt: Receipt) -> Result<Reads> {
+        self.backend.wait(receipt)
+    }
+
+    /// Submits and waits.
+    pub fn run(&mut self, recording: Recording) -> Result<Reads> {
+        let receipt = self.submit(recording)?;
+        self.wait(receipt)
+    }
+}
+
+/// The back end for a choice and, for `Auto`, why it is not a better one.
+fn open_backend(
+    choice: &DeviceChoice,
+    options: &DeviceOptions,
+) -> Result<(Box<dyn Backend>, Option<String>)> {
+    let cpu = |form| -> Result<Box<dyn Backend>> {
+        Ok(Box::new(Cpu::open(form, options.simd, options.threads, CPU_BINDING_BYTES_MAX)?))
+    };
+    let no_back_end = |why: &str| Error::NoDevice { asked: choice.to_string(), why: why.to_owned() };
+    match choice {
+        DeviceChoice::Auto => {
+            let mut passed_over = Vec::new();
+            for preferred in [DeviceChoice::Cuda, DeviceChoice::Wgpu] {
+                match open_backend(&preferred, options) {
+                    Ok(opened) => return Ok(opened),
+                    Err(Error::NoDevice { asked, why }) => passed_over.push(format!("{asked}: {why}")),
+                    Err(other) => return Err(other),
+                }
+            }
+            Ok((cpu(Form::Fast)?, Some(passed_over.join("; "))))
+        }
+        DeviceChoice::Cpu => Ok((cpu(Form::Fast)?, None)),
+        DeviceChoice::CpuReference => Ok((cpu(Form::Reference)?, None)),
+        DeviceChoice::Wgpu => Err(no_back_end("this build has no wgpu back end")),
+        DeviceChoice::Cuda => Err(no_back_end("this build has no CUDA back end")),
+        DeviceChoice::Twin(left, right) => {
+            let (left, _) = open_backend(left, options)?;
+            let (right, _) = open_backend(right, options)?;
+            Ok((Box::new(Twin::new(left, right)), None))
+        }
+    }
+}
+
+fn check_alive(buffers: &HashMap<BufferId, Allocation>, commands: &[Command]) {
+    let check = |buffer: &AnyBuffer| {
+        let known = buffers.get(&buffer.id);
+        let known = known.unwrap_or_else(|| panic!("{buffer} is not on this device, this is a bug"));
+        assert!(buffer.bytes() as u64 <= known.bytes, "{buffer} is shorter than its handle, this is a bug");
+    };
+    for command in commands {
+        match command {
+            Command::Write { target, .. } => check(target),
+            Command::Dispatch { buffers, .. } => buffers.iter().for_each(check),
+            Command::Repeat { commands, .. } => check_alive(buffers, commands),
+            Command::Copy { source, target, .. } => {
+                check(source);
+                check(target);
+            }
+            Command::Read { source, .. } => check(source),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What can go wrong on a device through no fault of the calling code.
+
+use crate::compare::Difference;
+
+/// Failure of a device, as data the caller can act on. Back ends may add variants.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The device asked for is not there, or this build has no back end for it.
+    #[error("no device `{asked}`: {why}")]
+    NoDevice {
+        /// The choice, as it is written in settings.
+        asked: String,
+        /// Why it cannot be opened here.
+        why: String,
+    },
+    /// The name of a device is none that exists.
+    #[error("device: `{given}` is none of auto, cpu, cpu-reference, wgpu, cuda, twin(A,B)")]
+    UnknownChoice {
+        /// The text that was given.
+        given: String,
+    },
+    /// A buffer does not fit in the memory budget, or the machine has no memory left.
+    #[error("out of device memory for `{label}`: asked for {asked} bytes, {free} free")]
+    OutOfMemory {
+        /// What the buffer was for.
+        label: &'static str,
+        /// Bytes asked for.
+        asked: u64,
+        /// Bytes left of the budget.
+        free: u64,
+    },
+    /// A buffer is larger than one binding can hold: the caller has to shard it.
+    #[error("buffer `{label}` of {asked} bytes is over the device's binding limit of {limit} bytes")]
+    BufferTooLarge {
+        /// What the buffer was for.
+        label: &'static str,
+        /// Bytes asked for.
+        asked: u64,
+        /// `DeviceInfo::binding_bytes_max`.
+        limit: u64,
+    },
+    /// The worker threads of the CPU player could not be started.
+    #[error("cannot start {threads} compute threads")]
+    Threads {
+        /// Threads asked for.
+        threads: usize,
+        /// What the thread pool said.
+        source: rayon::ThreadPoolBuildError,
+    },
+    /// The two sides of a twin device disagree.
+    #[error("twin devices differ: {0}")]
+    TwinDiffers(Box<Difference>),
+}

@@ -1,0 +1,252 @@
+//! `encode_rows`: f32 rows into the stored form of a `RowShard`.
+//!
+//! - Input: `rows`, f32 `[rows][dim]`; `dim` a multiple of 32 (callers pad with zeros), at most 8,192. Callers refuse
+//!   NaN; it never reaches a kernel.
+//! - Output: rows `row_first..row_first + rows` of a shard: `vectors` f16, rounded to nearest even and saturating at
+//!   65,504; `codes` and `factors` as in `shared::row_shard`. Other rows keep their values, also those in the same block.
+//! - Code of x: round(63 x / max), halves away from zero, max the row's largest magnitude after rounding to f16;
+//!   stored with 64 added. 63 x, code * max and their difference are exact in f32, so codes are decided exactly.
+//! - Factors: scale = max * (1/63) in f32; `error` is at least |x - scale * code| and `norm` at least
+//!   |scale * code| up to a relative 2^-20, which the scan's slack covers. A zero row has zero factors.
+//! - Tolerance: vectors and codes are equal bit for bit. Factors are sums of squares: f64 forms agree to 1 ulp after
+//!   rounding to f32; a form that adds 8,192 squares in f32 by a tree over 256 lanes stays within
+//!   (32 + 8) / 2 half-ulps after the square root: 16 ulp holds for all.
+
+use half::f16;
+use rayon::prelude::*;
+
+use super::shared::row_shard::{RowShard, dim_is_valid};
+use crate::args::Args;
+use crate::buffer::Buffer;
+use crate::case::{Case, Draw};
+use crate::element::Element;
+use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
+use crate::recording::Recording;
+use crate::simd::{BLOCK_ROWS, CODE_MAX, CODE_ZERO, Simd};
+
+crate::params! {
+    /// Parameters of `encode_rows`.
+    pub struct Params {
+        /// Dimensions of a row.
+        pub dim: u32,
+        /// Rows to encode.
+        pub rows: u32,
+        /// Row of the shard that the first one goes to.
+        pub row_first: u32,
+    }
+}
+
+/// The descriptor.
+pub static KERNEL: Kernel = Kernel {
+    name: "encode_rows",
+    bindings: &[
+        Binding::read("rows", Element::F32),
+        Binding::write("vectors", Element::F16),
+        Binding::write("codes", Element::U32),
+        Binding::write("factors", Element::F32),
+    ],
+    params: Params::FIELDS,
+    workgroup: [64, 1, 1],
+    grid: Grid::per("rows", 1),
+    tolerance: Tolerance::Ulp(16),
+    reference,
+    cpu,
+    sources: &[],
+    absent: &[(Target::Wgsl, "comes with the GPU back ends"), (Target::Cuda, "comes with the GPU back ends")],
+    cases,
+};
+
+/// Records the encoding of the first `count` rows of `rows` to places `row_first..` of a shard.
+pub fn record(
+    recording: &mut Recording,
+    rows: &Buffer<f32>,
+    count: usize,
+    shard: &RowShard,
+    row_first: usize,
+) {
+    assert!(rows.len() >= count * shard.dim(), "{count} rows from {}, this is a bug", rows.erase());
+    let room = row_first + count <= shard.capacity();
+    assert!(room, "rows {row_first}+{count} of a shard of {}, this is a bug", shard.capacity());
+    if count == 0 {
+        return;
+    }
+    let params = Params { dim: shard.dim() as u32, rows: count as u32, row_first: row_first as u32 };
+    let outputs = [shard.vectors.erase(), shard.codes.erase(), shard.factors.erase()];
+    recording.dispatch(&KERNEL, &params, &[rows.erase(), outputs[0], outputs[1], outputs[2]]);
+}
+
+fn reference(args: &mut Args<'_>) {
+    let Params { dim, rows, row_first } = args.params();
+    let (dim, rows, row_first) = (dim as usize, rows as usize, row_first as usize);
+    let input: &[f32] = args.read(0);
+    let (vectors, codes): (&mut [f16], &mut [u32]) = (args.write(1), args.write(2));
+    let factors: &mut [f32] = args.write(3);
+    let codes: &mut [u8] = bytemuck::cast_slice_mut(codes);
+    for row in 0..rows {
+        let (block, lane) = ((row_first + row) / BLOCK_ROWS, (row_first + row) % BLOCK_ROWS);
+        let mut max = 0.0;
+        for d in 0..dim {
+            let x = f64::from(input[row * dim + d]).clamp(f16::MIN.to_f64(), f16::MAX.to_f64());
+            let stored = f16::from_f32(x as f32);
+            vectors[(row_first + row) * dim + d] = stored;
+            max = f64::max(max, stored.to_f64().abs());
+        }
+        let steps_max = f64::from(CODE_MAX);
+        let (mut error_squares, mut code_squares) = (0.0, 0.0);
+        for d in 0..dim {
+            let x = vectors[(row_first + row) * dim + d].to_f64();
+            // The largest code whose lower edge, half a step below it, is not above x.
+            let mut code = 0.0;
+            while max > 0.0 && (2.0 * code + 1.0) * max <= 2.0 * steps_max * x.abs() {
+                code += 1.0;
+            }
+            let code = code.copysign(x);
+            let byte = ((block * dim / 4 + d / 4) * BLOCK_ROWS + lane) * 4 + d % 4;
+            codes[byte] = (code as i32 + CODE_ZERO) as u8;
+            error_squares += ((steps_max * x - code * max) / steps_max).powi(2);
+            code_squares += code * code;
+        }
+        let scale = max as f32 * (1.0 / CODE_MAX as f32);
+        let values = [f64::from(scale), error_squares.sqrt(), f64::from(scale) * code_squares.sqrt()];
+        for (kind, value) in values.into_iter().enumerate() {
+            let rounded = value as f32;
+            let bound = if kind == 0 || value == 0.0 { rounded } else { rounded.next_up() };
+            factors[(block * 3 + kind) * BLOCK_ROWS + lane] = bound;
+        }
+    }
+}
+
+fn cpu(args: &mut Args<'_>) {
+    let Params { dim, rows, row_first } = args.params();
+    let simd = args.simd();
+    let (vectors, codes, factors) = (args.write(1), args.write(2), args.write(3));
+    let input: &[f32] = &args.read(0)[..rows as usize * dim as usize];
+    encode(simd, dim as usize, input, row_first as usize, vectors, codes, factors);
+}
+
+/// Fewest blocks worth a task of their own: about 10 us of work.
+const TASK_BLOCKS_MIN: usize = 8;
+
+fn encode(
+    simd: &Simd,
+    dim: usize,
+    input: &[f32],
+    row_first: usize,
+    vectors: &mut [f16],
+    codes: &mut [u32],
+    factors: &mut [f32],
+) {
+    let rows = input.len() / dim;
+    let first_block = row_first / BLOCK_ROWS;
+    let end_block = (row_first + rows).div_ceil(BLOCK_ROWS);
+    let (row_len, block_words) = (BLOCK_ROWS * dim, BLOCK_ROWS * dim / 4);
+    let vectors = &mut vectors[first_block * row_len..end_block * row_len];
+    let codes = &mut codes[first_block * block_words..end_block * block_words];
+    let factors = &mut factors[first_block * 3 * BLOCK_ROWS..end_block * 3 * BLOCK_ROWS];
+    let blocks = vectors.par_chunks_mut(row_len).zip(codes.par_chunks_mut(block_words));
+    let blocks = blocks.zip(factors.par_chunks_mut(3 * BLOCK_ROWS)).enumerate();
+    blocks.with_min_len(TASK_BLOCKS_MIN).for_each(|(block, ((vectors, codes), factors))| {
+        let block_first = (first_block + block) * BLOCK_ROWS;
+        let mut row_codes = vec![0u8; dim];
+        for lane in 0..BLOCK_ROWS {
+            let Some(row) = (block_first + lane).checked_sub(row_first).filter(|&row| row < rows) else {
+                continue;
+            };
+            let vector = &mut vectors[lane * dim..(lane + 1) * dim];
+            let row_factors = simd.encode_row(&input[row * dim..(row + 1) * dim], vector, &mut row_codes);
+            for (quad, four) in row_codes.chunks_exact(4).enumerate() {
+                codes[quad * BLOCK_ROWS + lane] = u32::from_le_bytes([four[0], four[1], four[2], four[3]]);
+            }
+            for (kind, value) in
+                [row_factors.scale, row_factors.error, row_factors.norm].into_iter().enumerate()
+            {
+                factors[kind * BLOCK_ROWS + lane] = value;
+            }
+        }
+    });
+}
+
+/// Stored form of whole rows in host memory, for the cases of kernels that read shards.
+pub(crate) fn encoded(rows: &[f32], dim: usize) -> (Vec<f16>, Vec<u32>, Vec<f32>) {
+    assert!(dim_is_valid(dim), "rows of {dim} dimensions, this is a bug");
+    let capacity = (rows.len() / dim).next_multiple_of(BLOCK_ROWS).max(BLOCK_ROWS);
+    let mut vectors = vec![f16::ZERO; capacity * dim];
+    let (mut codes, mut factors) = (vec![0; capacity * dim / 4], vec![0.0; capacity * 3]);
+    encode(Simd::portable(), dim, rows, 0, &mut vectors, &mut codes, &mut factors);
+    (vectors, codes, factors)
+}
+
+/// Rows of one distribution, `[count][dim]`; shared by the cases of all kernels over rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Rows {
+    Uniform,
+    Clustered,
+    Duplicated,
+    Zero,
+    Ties,
+    Huge,
+    Denormal,
+}
+
+impl Rows {
+    pub const ALL: [Rows; 7] = [
+        Rows::Uniform,
+        Rows::Clustered,
+        Rows::Duplicated,
+        Rows::Zero,
+        Rows::Ties,
+        Rows::Huge,
+        Rows::Denormal,
+    ];
+
+    pub fn draw(self, draw: &mut Draw, count: usize, dim: usize) -> Vec<f32> {
+        let n = count * dim;
+        match self {
+            Rows::Uniform => draw.many(n, Draw::signed),
+            Rows::Clustered => {
+                let centres = draw.many(4 * dim, Draw::normal);
+                let mut near = |row: usize, d: usize| centres[row % 4 * dim + d] + 0.05 * draw.normal();
+                (0..n).map(|i| near(i / dim, i % dim)).collect()
+            }
+            Rows::Duplicated => {
+                let few = draw.many(3 * dim, Draw::normal);
+                let pick: Vec<usize> = draw.many(count, |draw| draw.below(3));
+                (0..n).map(|i| few[pick[i / dim] * dim + i % dim]).collect()
+            }
+            Rows::Zero => vec![0.0; n],
+            // Small integers: many equal scores from different rows.
+            Rows::Ties => draw.many(n, |draw| draw.below(3) as f32 - 1.0),
+            // Some beyond what f16 holds.
+            Rows::Huge => draw.many(n, |draw| draw.signed() * 100_000.0),
+            Rows::Denormal => draw.many(n, |draw| draw.signed() * 1e-6),
+        }
+    }
+}
+
+fn cases(seed: u64) -> Vec<Case> {
+    let mut draw = Draw::new(seed);
+    let mut cases = Vec::new();
+    let mut case = |distribution: Rows, dim: usize, rows: usize, row_first: usize| {
+        let capacity = (row_first + rows).next_multiple_of(BLOCK_ROWS).max(BLOCK_ROWS);
+        let params = Params { dim: dim as u32, rows: rows as u32, row_first: row_first as u32 };
+        let name = format!("{distribution:?} {rows} x {dim} at {row_first}");
+        // What was there before must stay in rows that are not written.
+        let before = draw.bits() as u8 as f32;
+        cases.push(
+            Case::new(name, &params)
+                .bind(&distribution.draw(&mut draw, rows, dim))
+                .bind(&vec![f16::from_f32(before); capacity * dim])
+                .bind(&vec![before as u32; capacity * dim / 4])
+                .bind(&vec![before; capacity * 3]),
+        );
+    };
+    for distribution in Rows::ALL {
+        case(distribution, 64, 70, 3);
+    }
+    for rows in [0, 1, 31, 32, 33, 97, 1_021] {
+        case(Rows::Uniform, 32, rows, 0);
+    }
+    case(Rows::Uniform, 8_192, 2, 31);
+    case(Rows::Clustered, 256, 300, 64);
+    cases
+}

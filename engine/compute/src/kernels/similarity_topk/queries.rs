@@ -1,0 +1,113 @@
+//! Queries as the scan wants them: signed 8-bit codes with bounds of what the codes leave out.
+//!
+//! Each query is first scaled by the power of two that brings its largest magnitude into 1..2. Scaled scores are
+//! then far from the ends of f32 whatever the query was, and undoing the scaling is exact.
+
+use crate::simd::{CODE_ZERO, ScanQueries};
+
+/// Largest magnitude of a query code.
+const QUERY_CODE_MAX: f32 = 127.0;
+
+/// Coded queries, structure of arrays.
+pub(super) struct Queries {
+    dim: usize,
+    codes: Vec<i8>,
+    offsets: Vec<i32>,
+    scales: Vec<f32>,
+    norms: Vec<f32>,
+    errors: Vec<f32>,
+    /// Power of two each query was multiplied by.
+    pub units: Vec<f64>,
+    /// The queries themselves in f64, unscaled.
+    pub exact: Vec<f64>,
+}
+
+impl Queries {
+    /// Codes the queries in `queries`, f32 `[n][dim]`.
+    pub fn new(queries: &[f32], dim: usize) -> Self {
+        let count = queries.len() / dim;
+        let mut coded = Queries {
+            dim,
+            codes: Vec::with_capacity(count * dim),
+            offsets: Vec::with_capacity(count),
+            scales: Vec::with_capacity(count),
+            norms: Vec::with_capacity(count),
+            errors: Vec::with_capacity(count),
+            units: Vec::with_capacity(count),
+            exact: queries.iter().map(|&value| f64::from(value)).collect(),
+        };
+        queries.chunks_exact(dim).for_each(|query| coded.push(query));
+        coded
+    }
+
+    fn push(&mut self, query: &[f32]) {
+        let max = query.iter().fold(0.0f32, |max, value| max.max(value.abs()));
+        let unit = power_of_two_under(max).recip();
+        let scale = (f64::from(max) * unit) as f32 / QUERY_CODE_MAX;
+        let (mut sum, mut squares, mut error_squares) = (0i32, 0.0f64, 0.0f64);
+        for &value in query {
+            let value = f64::from(value) * unit;
+            let code = if scale > 0.0 { (value as f32 / scale).round() } else { 0.0 };
+            let code = code.clamp(-QUERY_CODE_MAX, QUERY_CODE_MAX);
+            sum += code as i32;
+            squares += value * value;
+            error_squares += (value - f64::from(scale) * f64::from(code)).powi(2);
+            self.codes.push(code as i8);
+        }
+        // Slack for the rounding of estimate and bound in f32, a few 2^-24 of |row| |query|, and for the rounding
+        // of the row's scale, 2^-24 of the same. Far more than needed, and still small beside the code errors.
+        let (norm, error) = (squares.sqrt(), error_squares.sqrt());
+        self.norms.push((norm * (1.0 + SLACK)) as f32);
+        self.errors.push((error * (1.0 + SLACK) + norm * 2.0 * SLACK) as f32);
+        self.offsets.push(-CODE_ZERO * sum);
+        self.scales.push(scale);
+        self.units.push(unit);
+    }
+
+    /// Number of queries.
+    pub fn len(&self) -> usize {
+        self.scales.len()
+    }
+
+    /// Error bound factors of one query, norm and error.
+    pub fn bounds(&self, query: usize) -> (f32, f32) {
+        (self.norms[query], self.errors[query])
+    }
+
+    /// What the scan reads, with the floors of this moment.
+    pub fn scan<'a>(&'a self, floors: &'a [f32]) -> ScanQueries<'a> {
+        ScanQueries {
+            dim: self.dim,
+            codes: &self.codes,
+            offsets: &self.offsets,
+            scales: &self.scales,
+            norms: &self.norms,
+            errors: &self.errors,
+            floors,
+        }
+    }
+}
+
+const SLACK: f64 = 1.0 / (1 << 20) as f64;
+
+/// The largest power of two that is not over `value`; 1 for zero.
+fn power_of_two_under(value: f32) -> f64 {
+    if value == 0.0 {
+        return 1.0;
+    }
+    // Every finite f32, denormals too, is a normal f64: its exponent bits alone are the power.
+    f64::from_bits(f64::from(value).to_bits() & (0x7ff << 52))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn powers_of_two_bring_every_magnitude_into_one_octave() {
+        for value in [1.0, 1.5, 2.0, 3.0, 1e-45, 1e-38, f32::MAX, 0.1] {
+            let scaled = f64::from(value) / power_of_two_under(value);
+            assert!((1.0..2.0).contains(&scaled), "{value} came to {scaled}");
+        }
+    }
+}

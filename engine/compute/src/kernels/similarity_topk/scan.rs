@@ -1,0 +1,164 @@
+//! The CPU form: scan codes, keep what the bound cannot exclude, re-rank in f64.
+//!
+//! Work is cut into tasks of a range of rows by a group of queries. In a task, each block of codes is loaded once
+//! and meets every query of the group while it is in the first-level cache. Each task's list is exact, so how the
+//! work was cut, and by how many threads, cannot be seen in the result.
+
+use half::f16;
+use rayon::prelude::*;
+
+use super::Params;
+use super::queries::Queries;
+use super::shortlist::{Scorer, Shortlist};
+use crate::args::Args;
+use crate::kernels::shared::ranked::{NO_ROW, NO_SCORE, Ranked};
+use crate::kernels::shared::row_shard::code_block;
+use crate::simd::{BLOCK_ROWS, RowFactors, Simd, score_bound};
+
+/// Queries that share a pass over the codes: their own codes stay in the second-level cache.
+const GROUP_QUERIES: usize = 256;
+/// Fewest blocks of a task. Each task starts without a floor, so short ones re-rank too much.
+const TASK_BLOCKS_MIN: usize = 64;
+/// Tasks for each thread, so that a thread that was held up does not hold up the rest.
+const TASKS_PER_THREAD: usize = 2;
+
+/// What all tasks of a dispatch look at.
+struct Scan<'a> {
+    params: Params,
+    simd: &'static Simd,
+    vectors: &'a [f16],
+    codes: &'a [u32],
+    factors: &'a [f32],
+    masks: &'a [u64],
+}
+
+pub(super) fn cpu(args: &mut Args<'_>) {
+    let params: Params = args.params();
+    let scan = Scan {
+        params,
+        simd: args.simd(),
+        vectors: args.read(0),
+        codes: args.read(1),
+        factors: args.read(2),
+        masks: args.read(4),
+    };
+    let (dim, k) = (params.dim as usize, params.k as usize);
+    let queries = &args.read::<f32>(3)[..params.queries as usize * dim];
+    let places = params.queries as usize * k;
+    let ids = &mut args.write::<u32>(5)[..places];
+    let scores = &mut args.write::<f32>(6)[..places];
+
+    let groups: Vec<Queries> =
+        queries.par_chunks(GROUP_QUERIES * dim).map(|group| Queries::new(group, dim)).collect();
+    let blocks = (params.rows as usize).div_ceil(BLOCK_ROWS);
+    let part_blocks = part_blocks(blocks, groups.len(), rayon::current_num_threads());
+    let parts = blocks.div_ceil(part_blocks).max(1);
+    let tasks: Vec<Vec<Vec<Ranked>>> = (0..groups.len() * parts)
+        .into_par_iter()
+        .map(|task| {
+            let (group, part) = (task / parts, task % parts);
+            let range = part * part_blocks..((part + 1) * part_blocks).min(blocks);
+            scan.task(&groups[group], group * GROUP_QUERIES, range)
+        })
+        .collect();
+
+    let lists = ids.chunks_exact_mut(k).zip(scores.chunks_exact_mut(k)).enumerate();
+    for (query, (ids, scores)) in lists {
+        let (group, place) = (query / GROUP_QUERIES, query % GROUP_QUERIES);
+        let found = tasks[group * parts..(group + 1) * parts].iter().flat_map(|part| &part[place]);
+        let mut ranked: Vec<Ranked> = found.copied().collect();
+        if parts > 1 {
+            ranked.sort_unstable_by(Ranked::order);
+        }
+        ids.fill(NO_ROW);
+        scores.fill(NO_SCORE);
+        for (place, row) in ranked.into_iter().take(k).enumerate() {
+            ids[place] = params.row_base + row.id;
+            scores[place] = row.score;
+        }
+    }
+}
+
+/// Blocks of rows in each task.
+fn part_blocks(blocks: usize, groups: usize, threads: usize) -> usize {
+    if threads == 1 {
+        return blocks.max(1);
+    }
+    let parts = (threads * TASKS_PER_THREAD).div_ceil(groups.max(1));
+    blocks.div_ceil(parts).max(TASK_BLOCKS_MIN)
+}
+
+impl Scan<'_> {
+    /// Best rows of a range of blocks for each query of a group whose first is query `first` of the dispatch.
+    fn task(&self, queries: &Queries, first: usize, blocks: std::ops::Range<usize>) -> Vec<Vec<Ranked>> {
+        let Params { k, score_min, .. } = self.params;
+        let dim = self.params.dim as usize;
+        let count = queries.len();
+        let scorer = |query: usize| Scorer {
+            simd: self.simd,
+            vectors: self.vectors,
+            dim,
+            query: &queries.exact[query * dim..(query + 1) * dim],
+            unit: queries.units[query],
+        };
+        let floor_min = |query: usize| scorer(query).scaled_down(score_min).next_down();
+        let mut floors: Vec<f32> = (0..count).map(floor_min).collect();
+        let mut lists: Vec<Shortlist> = (0..count).map(|_| Shortlist::new(k as usize)).collect();
+        let mut active: Vec<u32> = Vec::with_capacity(count);
+        let mut allowed = vec![0u32; count];
+        let mut hits = vec![0u32; count];
+        let mut estimates = vec![0.0; count * BLOCK_ROWS];
+        for block in blocks {
+            // 1. Rows that count in this block, and the queries for which there are any.
+            active.clear();
+            for query in 0..count {
+                let rows = self.allowed(first + query, block);
+                if rows != 0 {
+                    allowed[active.len()] = rows;
+                    active.push(query as u32);
+                }
+            }
+            if active.is_empty() {
+                continue;
+            }
+            // 2. Bounds from the codes.
+            let codes = code_block(self.codes, self.factors, dim, block);
+            let (hits, estimates) = (&mut hits[..active.len()], &mut estimates[..active.len() * BLOCK_ROWS]);
+            self.simd.scan_block(&codes, &queries.scan(&floors), &active, hits, estimates);
+            // 3. Rows over the floor go to the shortlist.
+            for (place, &query) in active.iter().enumerate() {
+                let mut rows = hits[place] & allowed[place];
+                if rows == 0 {
+                    continue;
+                }
+                let query = query as usize;
+                let scorer = scorer(query);
+                let (norm, error) = queries.bounds(query);
+                while rows != 0 {
+                    let lane = rows.trailing_zeros() as usize;
+                    rows &= rows - 1;
+                    let factor = |kind: usize| codes.factors[kind * BLOCK_ROWS + lane];
+                    let factors = RowFactors { scale: factor(0), error: factor(1), norm: factor(2) };
+                    let bound = score_bound(&factors, norm, error);
+                    let row = (block * BLOCK_ROWS + lane) as u32;
+                    let estimate = estimates[place * BLOCK_ROWS + lane];
+                    lists[query].push(row, estimate, bound, &mut floors[query], &scorer);
+                }
+            }
+        }
+        let finish =
+            |(query, list): (usize, Shortlist)| list.finish(score_min, &mut floors[query], &scorer(query));
+        lists.into_iter().enumerate().map(finish).collect()
+    }
+
+    /// Bits of the rows of a block that exist and that the query's mask lets through.
+    fn allowed(&self, query: usize, block: usize) -> u32 {
+        let first_row = block * BLOCK_ROWS;
+        let exist = (self.params.rows as usize - first_row).min(BLOCK_ROWS);
+        let exist = u32::MAX >> (BLOCK_ROWS - exist);
+        match self.params.mask_first(query) {
+            None => exist,
+            Some(first) => (self.masks[first + first_row / 64] >> (first_row % 64)) as u32 & exist,
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The rows that may still be among a query's best, while a range of rows is scanned in rising order.
+//!
+//! A row enters with an interval that holds its score (estimate plus and minus bound). The k-th largest lower end is a
+//! floor: a later row whose upper end is not over it loses to k earlier rows, by score or, at equal scores, by id.
+//! When the list is full, the floor is raised and what fell under it goes; if that frees too little, exact scores
+//! are computed and only the best k stay. So memory is bounded whatever the scores are.
+//!
+//! Intervals are in the query's scaled units (`queries`). An interval's slack is wider than the rounding of scores to
+//! f32, so a row with its upper end under the floor is worse also after rounding, never tied.
+
+use half::f16;
+
+use crate::kernels::shared::ranked::{Ranked, score_of};
+use crate::simd::Simd;
+
+/// Exact scores of one query.
+#[derive(Clone, Copy)]
+pub(super) struct Scorer<'a> {
+    pub simd: &'static Simd,
+    pub vectors: &'a [f16],
+    pub dim: usize,
+    pub query: &'a [f64],
+    /// Power of two between scores and scaled units.
+    pub unit: f64,
+}
+
+impl Scorer<'_> {
+    fn score(&self, row: u32) -> f32 {
+        let first = row as usize * self.dim;
+        score_of(self.simd.dot(&self.vectors[first..first + self.dim], self.query))
+    }
+
+    /// A score in scaled units, rounded down where f32 cannot hold it.
+    pub fn scaled_down(&self, score: f32) -> f32 {
+        let exact = f64::from(score) * self.unit;
+        let rounded = exact as f32;
+        if f64::from(rounded) > exact { rounded.next_down() } else { rounded }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Candidate {
+    row: u32,
+    lower: f32,
+    upper: f32,
+    /// Exact score, once it was computed.
+    score: Option<f32>,
+}
+
+pub(super) struct Shortlist {
+    k: usize,
+    candidates: Vec<Candidate>,
+    lowers: Vec<f32>,
+}
+
+impl Shortlist {
+    pub fn new(k: usize) -> Self {
+        Shortlist { k, candidates: Vec::new(), lowers: Vec::new() }
+    }
+
+    /// Rows held before the list is tightened: twice k, and enough that small k do not tighten all the time.
+    fn capacity(&self) -> usize {
+        2 * self.k + 96
+    }
+
+    /// Adds a row that was found over `floor`. Rows come in rising order.
+    pub fn push(&mut self, row: u32, estimate: f32, bound: f32, floor: &mut f32, scorer: &Scorer<'_>) {
+        // The floor may have risen since the row was found.
+        let upper = estimate + bound;
+        if upper > *floor {
+            self.candidates.push(Candidate { row, lower: estimate - bound, upper, score: None });
+            if self.candidates.len() >= self.capacity() {
+                self.tighten(floor, scorer);
+            }
+        }
+    }
+
+    fn tighten(&mut self, floor: &mut f32, scorer: &Scorer<'_>) {
+        self.raise(floor);
+        if self.candidates.len() > self.capacity() * 3 / 4 {
+            let mut ranked = self.exact(scorer);
+            ranked.truncate(self.k);
+            self.candidates.clear();
+            for &Ranked { id: row, score } in &ranked {
+                let end = scorer.scaled_down(score);
+                let upper = if f64::from(end) < f64::from(score) * scorer.unit { end.next_up() } else { end };
+                self.candidates.push(Candidate { row, lower: end, upper, score: Some(score) });
+            }
+            self.raise(floor);
+        }
+    }
+
+    /// Lifts the floor to the k-th largest lower end and drops what lies wholly under it.
+    fn raise(&mut self, floor: &mut f32) {
+        if self.candidates.len() < self.k {
+            return;
+        }
+        self.lowers.clear();
+        self.lowers.extend(self.candidates.iter().map(|candidate| candidate.lower));
+        let (_, kth, _) = self.lowers.select_nth_unstable_by(self.k - 1, |a, b| b.total_cmp(a));
+        let kth = *kth;
+        self.candidates.retain(|candidate| candidate.upper >= kth);
+        *floor = floor.max(kth);
+    }
+
+    /// Exact scores of all candidates, best first.
+    fn exact(&self, scorer: &Scorer<'_>) -> Vec<Ranked> {
+        let score = |candidate: &Candidate| Ranked {
+            id: candidate.row,
+            score: candidate.score.unwrap_or_else(|| scorer.score(candidate.row)),
+        };
+        let mut ranked: Vec<Ranked> = self.candidates.iter().map(score).collect();
+        ranked.sort_unstable_by(Ranked::order);
+        ranked
+    }
+
+    /// The best k of all rows pushed that score at least `score_min`, best first, with exact scores; ids are rows.
+    pub fn finish(mut self, score_min: f32, floor: &mut f32, scorer: &Scorer<'_>) -> Vec<Ranked> {
+        self.raise(floor);
+        // Most promising first: once k exact scores are over all upper ends left, the rest need none.
+        self.candidates.sort_unstable_by(|a, b| b.upper.total_cmp(&a.upper).then(a.row.cmp(&b.row)));
+        let mut best: Vec<Ranked> = Vec::new();
+        let mut kth = f32::NEG_INFINITY;
+        for candidate in &self.candidates {
+            if candidate.upper < kth {
+                break;
+            }
+            let score = candidate.score.unwrap_or_else(|| scorer.score(candidate.row));
+            if score >= score_min {
+                best.push(Ranked { id: candidate.row, score });
+            }
+            if best.len() == 2 * self.k {
+                best.select_nth_unstable_by(self.k - 1, Ranked::order);
+                best.truncate(self.k);
+            }
+            if best.len() == self.k {
+                let worst = best.iter().fold(f32::INFINITY, |worst, row| worst.min(row.score));
+                kth = scorer.scaled_down(worst);
+            }
+        }
+        best.sort_unstable_by(Ranked::order);
+        best.truncate(self.k);
+        best
+    }
+}

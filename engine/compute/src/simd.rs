@@ -1,0 +1,157 @@
+//! Vector instructions chosen when the program runs.
+//!
+//! The build asks for no CPU features, so one binary runs everywhere; what the machine has is looked up once and
+//! gives a table of functions. A table can only be had from [`Simd::detect`], [`Simd::portable`] and
+//! [`Simd::available`], which is what makes calling into it sound.
+//!
+//! Every entry gives the same bits in every table. Integer sums are exact; floating sums run over [`LANES`] partial
+//! sums in one order and add products that are exact in f64, so that fused and unfused arithmetic agree.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod portable;
+
+use std::sync::OnceLock;
+
+use half::f16;
+
+/// Rows whose codes are interleaved in one block.
+pub const BLOCK_ROWS: usize = 32;
+/// Partial sums of a floating dot product: element `i` goes to sum `i % LANES`; then the upper half of the sums is
+/// added to the lower half until one is left.
+pub const LANES: usize = 16;
+/// Largest magnitude of a row code before it is stored with [`CODE_ZERO`] added.
+pub const CODE_MAX: i32 = 63;
+/// Stored value of code 0. Stored codes are 1..=127, so they read the same as `u8` and `i8`.
+pub const CODE_ZERO: i32 = 64;
+
+/// What is kept of a row beside its codes. With `c` the signed codes, `x` the row in f16 and |.| the Euclidean norm:
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RowFactors {
+    /// Value of one code step: largest magnitude of `x` / 63.
+    pub scale: f32,
+    /// At least |x - scale * c|.
+    pub error: f32,
+    /// At least |scale * c|.
+    pub norm: f32,
+}
+
+/// One block of coded rows.
+#[derive(Clone, Copy)]
+pub struct CodeBlock<'a> {
+    /// Stored codes: dimensions 4j..4j+4 of row r are the bytes from (j * BLOCK_ROWS + r) * 4.
+    pub codes: &'a [u8],
+    /// BLOCK_ROWS scales, then as many errors, then as many norms.
+    pub factors: &'a [f32],
+}
+
+/// Coded queries, structure of arrays. With `d` a query's codes and `q` the query:
+#[derive(Clone, Copy)]
+pub struct ScanQueries<'a> {
+    /// Dimensions, a multiple of 4.
+    pub dim: usize,
+    /// Signed codes, `dim` a query.
+    pub codes: &'a [i8],
+    /// -CODE_ZERO * sum(d), which undoes the offset of the stored row codes.
+    pub offsets: &'a [i32],
+    /// Value of one code step.
+    pub scales: &'a [f32],
+    /// At least |q|: multiplies a row's error.
+    pub norms: &'a [f32],
+    /// At least |q - scale * d|, and the rounding of the estimate: multiplies a row's norm.
+    pub errors: &'a [f32],
+    /// A row is a hit when the upper bound of its score is over this.
+    pub floors: &'a [f32],
+}
+
+/// A set of vector instructions and the functions built for it.
+pub struct Simd {
+    name: &'static str,
+    pub(crate) dot: fn(row: &[f16], query: &[f64]) -> f64,
+    pub(crate) encode_row: fn(row: &[f32], vector: &mut [f16], codes: &mut [u8]) -> RowFactors,
+    pub(crate) scan_block: fn(&CodeBlock<'_>, &ScanQueries<'_>, active: &[u32], &mut [u32], &mut [f32]),
+}
+
+impl Simd {
+    /// The widest set this machine has.
+    pub fn detect() -> &'static Simd {
+        static DETECTED: OnceLock<&'static Simd> = OnceLock::new();
+        DETECTED.get_or_init(|| Simd::available().last().copied().unwrap_or(&portable::TABLE))
+    }
+
+    /// Plain Rust, for machines without a table of their own.
+    pub fn portable() -> &'static Simd {
+        &portable::TABLE
+    }
+
+    /// Every set this machine has, narrowest first.
+    pub fn available() -> Vec<&'static Simd> {
+        let mut tables = vec![&portable::TABLE];
+        #[cfg(target_arch = "x86_64")]
+        tables.extend(avx2::table());
+        tables
+    }
+
+    /// Its name in device information.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Inner product of an f16 row and an f64 query of the same length, a multiple of [`LANES`]. Query elements
+    /// must be f32 values, so that each product is exact.
+    pub fn dot(&self, row: &[f16], query: &[f64]) -> f64 {
+        assert!(
+            row.len() == query.len() && row.len().is_multiple_of(LANES),
+            "dot of odd lengths, this is a bug"
+        );
+        (self.dot)(row, query)
+    }
+
+    /// Rounds a row to f16 (to nearest even, saturating at the largest finite value) and codes the result.
+    ///
+    /// All three have one length, a multiple of [`LANES`]; `codes` come in the order of dimensions. The code of `x`
+    /// is `63 x / max` rounded to nearest, halves away from zero.
+    pub fn encode_row(&self, row: &[f32], vector: &mut [f16], codes: &mut [u8]) -> RowFactors {
+        let len = row.len();
+        let fits = vector.len() == len && codes.len() == len && len.is_multiple_of(LANES);
+        assert!(fits, "encode_row of odd lengths, this is a bug");
+        (self.encode_row)(row, vector, codes)
+    }
+
+    /// Bounds the scores of one block of rows for the queries numbered in `active`.
+    ///
+    /// For place `i` of `active`, `hits[i]` gets a bit for each row whose upper bound is over the query's floor, and
+    /// `estimates[i * BLOCK_ROWS + r]` the estimated score of at least those rows. The bounds are the estimate
+    /// plus and minus [`score_bound`].
+    pub fn scan_block(
+        &self,
+        block: &CodeBlock<'_>,
+        queries: &ScanQueries<'_>,
+        active: &[u32],
+        hits: &mut [u32],
+        estimates: &mut [f32],
+    ) {
+        let ScanQueries { dim, codes, offsets, scales, norms, errors, floors } = *queries;
+        let count = codes.len() / dim;
+        let block_fits = block.codes.len() == BLOCK_ROWS * dim && block.factors.len() == 3 * BLOCK_ROWS;
+        let arrays = [offsets.len(), scales.len(), norms.len(), errors.len(), floors.len()];
+        let queries_fit = codes.len() == count * dim && arrays.iter().all(|&len| len == count);
+        let places_fit = hits.len() == active.len() && estimates.len() == active.len() * BLOCK_ROWS;
+        let known = active.iter().all(|&query| (query as usize) < count);
+        let shapes = block_fits && queries_fit && places_fit && known && dim.is_multiple_of(4);
+        assert!(shapes, "scan_block shapes, this is a bug");
+        (self.scan_block)(block, queries, active, hits, estimates);
+    }
+}
+
+/// How far an estimated score may be from the true one, by Cauchy and Schwarz:
+/// <x,q> = <sc,td> + <sc, q - td> + <x - sc, q>, with `s`, `t` the scales of row and query.
+pub fn score_bound(row: &RowFactors, query_norm: f32, query_error: f32) -> f32 {
+    row.error * query_norm + row.norm * query_error
+}
+
+impl std::fmt::Debug for Simd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}

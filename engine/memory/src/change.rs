@@ -1,0 +1,256 @@
+//! update_memory, delete_memory and configure_learning.
+
+use crate::Error;
+use crate::allocate;
+use crate::answer::{Allocation, Configured, Deleted, FieldChange, Role, Updated};
+use crate::ids::{MemoryId, TenantId, Timestamp};
+use crate::links;
+use crate::record::{DeletedRecord, Entry, NewContent, Record, UpdatedRecord};
+use crate::request::{ConfigureLearning, Delete, PlasticityMode, Update};
+use crate::resident::Resident;
+use crate::state::graph::{EdgeClass, Side};
+use crate::state::vectors::narrow;
+use crate::state::{Owner, State, content_hash, searchable};
+use crate::store::{Text, contests};
+
+/// Most entities that one memory alone may be about before its deletion needs `force`: others lean on it through them.
+const LEANING_MIN: usize = 3;
+/// Sum of learned weights from which a memory counts as strongly connected.
+const LEARNED_STRONG: f32 = 0.5;
+
+/// Strength of a plasticity mode (SPEC 1.1).
+fn plasticity(mode: PlasticityMode) -> f32 {
+    match mode {
+        PlasticityMode::Conservative => 0.3,
+        PlasticityMode::Adaptive => 0.6,
+        PlasticityMode::Aggressive => 0.9,
+    }
+}
+
+/// Decides and applies an update; `vector` is the embedding of the new content, if there is one. No entry if nothing changed.
+pub fn update(
+    state: &mut State,
+    resident: &mut Resident,
+    request: &Update,
+    vector: Option<&[f32]>,
+    tenant: TenantId,
+    now: Timestamp,
+) -> Result<(Option<Entry>, Updated), Error> {
+    let row = state.items.find(request.id).ok_or(Error::NotFound(request.id))?;
+    let mut record = UpdatedRecord {
+        id: request.id,
+        at: now,
+        content: None,
+        context: None,
+        confidence: None,
+        importance: None,
+        tags: None,
+    };
+    let mut changes = Vec::new();
+    let item = state.items.get(row);
+    if let Some(context) = &request.context
+        && item.context.as_deref() != Some(context)
+    {
+        changes.push(change("context", item.context.as_deref().unwrap_or(""), context));
+        record.context = Some(context.clone());
+    }
+    if let Some(confidence) = request.confidence
+        && confidence != item.confidence
+    {
+        changes.push(change("confidence", item.confidence, confidence));
+        record.confidence = Some(confidence);
+    }
+    if let Some(importance) = request.importance
+        && Some(importance) != item.importance
+    {
+        changes.push(change("importance", item.importance.map_or(String::new(), |old| old.to_string()), importance));
+        record.importance = Some(importance);
+    }
+    if let Some((old, new)) = changed_tags(state, row, request)? {
+        changes.push(change("tags", old.join(", "), new.join(", ")));
+        record.tags = Some(new);
+    }
+    let mut allocation = None;
+    if let Some(content) = &request.content
+        && **content != *item.content
+    {
+        changes.push(change("content", &item.content, content));
+        let vector = vector.expect("new content comes with its vector; this is a bug");
+        let (new, decided) = replace(state, resident, row, request, content, vector)?;
+        record.content = Some(new);
+        allocation = Some(decided);
+    }
+    if changes.is_empty() {
+        let version = state.items.get(row).version;
+        let updated_at = state.items.get(row).updated_at;
+        return Ok((None, updated(request.id, changes, version, updated_at)));
+    }
+    let record = Record::Updated(Box::new(record));
+    let applied = state.apply(&record);
+    let answer = Updated {
+        edges_added: applied.edges_added,
+        edges_removed: applied.edges_removed,
+        weakened: applied.weakened,
+        allocation,
+        ..updated(request.id, changes, state.items.get(row).version, now)
+    };
+    Ok((Some(Entry { tenant, record }), answer))
+}
+
+fn updated(id: MemoryId, changes: Vec<FieldChange>, version: u32, updated_at: Timestamp) -> Updated {
+    Updated {
+        id,
+        sequence: 0,
+        changes,
+        version,
+        edges_added: 0,
+        edges_removed: 0,
+        weakened: 0,
+        allocation: None,
+        updated_at,
+    }
+}
+
+fn change(field: &'static str, old: impl ToString, new: impl ToString) -> FieldChange {
+    FieldChange { field, old: old.to_string(), new: new.to_string() }
+}
+
+/// Tags before and after, if they differ. Removal comes first, so a tag named in both lists stays.
+fn changed_tags(state: &State, row: u32, request: &Update) -> Result<Option<(Vec<String>, Vec<String>)>, Error> {
+    let mut old = state.items.tags_of(row);
+    old.sort();
+    let mut new: Vec<String> = old.iter().filter(|tag| !request.remove_tags.contains(tag)).cloned().collect();
+    new.extend(request.add_tags.iter().cloned());
+    new.sort();
+    new.dedup();
+    if new.len() > crate::request::TAGS_MAX && new.len() > old.len() {
+        let rule = format!("would leave {} tags, at most {} are kept", new.len(), crate::request::TAGS_MAX);
+        return Err(Error::invalid("add_tags", rule));
+    }
+    Ok((new != old).then_some((old, new)))
+}
+
+/// New content competes for a column as a new memory does; the memory itself does not take part.
+fn replace(
+    state: &mut State,
+    resident: &mut Resident,
+    row: u32,
+    request: &Update,
+    content: &str,
+    vector: &[f32],
+) -> Result<(NewContent, Allocation), Error> {
+    let (kind, place, time) = {
+        let item = state.items.get(row);
+        (item.kind, item.place.as_deref().cloned(), item.time())
+    };
+    let text = Text { text: content, kind, time, place: place.as_ref(), vector };
+    let competition = contests(state, resident, &[text])?.pop().expect("one competition for one text; this is a bug");
+    let (mut rivals, mut outcome) = competition.resolve(&[]);
+    if let Some(own) = rivals.iter().position(|rival| rival.id == request.id) {
+        rivals.remove(own);
+        outcome.spikes_ms.remove(own);
+        // Without itself the earliest of the others wins, as the spikes stand.
+        let earliest = |at: &usize| outcome.spikes_ms[*at].unwrap_or(f32::INFINITY);
+        outcome.winner = (0..rivals.len()).min_by(|a, b| earliest(a).total_cmp(&earliest(b))).filter(|at| {
+            earliest(at).is_finite() && outcome.vacant_ms.is_none_or(|vacant| earliest(at) <= vacant)
+        });
+    }
+    let twins: Vec<u32> =
+        state.items.same_content(content_hash(content)).iter().copied().filter(|&twin| twin != row).collect();
+    let allocation = allocate::settle(state, content, &twins, &rivals, &outcome);
+    let context = request.context.as_deref().or(state.items.get(row).context.as_deref());
+    let similar: Vec<(MemoryId, f32)> = rivals.iter().map(|rival| (rival.id, rival.similarity)).collect();
+    let links = links::decide(state, Some(row), &searchable(content, context), kind, place.as_ref(), &similar);
+    let new = NewContent {
+        content: content.to_owned(),
+        vector: narrow(vector),
+        links,
+        column: allocation.column,
+        role: allocation.role,
+        keep: 1.0 - plasticity(request.plasticity_mode),
+    };
+    Ok((new, allocation))
+}
+
+/// Decides and applies a deletion.
+pub fn delete(state: &mut State, request: &Delete, tenant: TenantId, now: Timestamp) -> Result<(Entry, Deleted), Error> {
+    let row = state.items.find(request.id).ok_or(Error::NotFound(request.id))?;
+    if !request.force
+        && let Some(why) = strongly_connected(state, row)
+    {
+        return Err(Error::Refused { why: format!("memory {} is strongly connected: {why}; pass force_delete to delete it all the same", request.id) });
+    }
+    let record = Record::Deleted(DeletedRecord { id: request.id, at: now, cleanup: request.cleanup });
+    let applied = state.apply(&record);
+    let answer = Deleted {
+        id: request.id,
+        sequence: 0,
+        edges_removed: applied.edges_removed,
+        entities_removed: applied.entities_removed,
+        column_released: applied.column_released,
+    };
+    Ok((Entry { tenant, record }, answer))
+}
+
+/// What leans on a memory, in words; none if nothing does.
+fn strongly_connected(state: &State, row: u32) -> Option<String> {
+    let item = state.items.get(row);
+    let graph = &state.graph;
+    let leaning = graph
+        .row(item.node, Side::Far)
+        .iter()
+        .filter_map(|edge| match state.owner(edge.target) {
+            Owner::Memory(other) => Some(other),
+            Owner::Entity(_) => None,
+        })
+        .find(|&other| {
+            let other = state.items.get(other);
+            other.alive && matches!(other.role, Role::DuplicateOf(id) | Role::ExceptionTo(id) if id == item.id)
+        });
+    if let Some(other) = leaning {
+        return Some(format!("memory {} was stored as a duplicate of or exception to it", state.items.get(other).id));
+    }
+    let learned: f32 = graph
+        .row(item.node, Side::Far)
+        .iter()
+        .filter(|edge| edge.class() == EdgeClass::Learned as u32)
+        .map(|edge| edge.weight())
+        .sum();
+    if learned >= LEARNED_STRONG {
+        return Some(format!("use has tied it to others with a weight of {learned:.2}"));
+    }
+    graph.row(item.node, Side::Near).iter().find_map(|edge| {
+        let Owner::Entity(ix) = state.owner(edge.target) else { return None };
+        let only_subject = matches!(graph.row(edge.target, Side::Near), [only] if only.target == item.node);
+        let others = graph.row_len(edge.target, Side::Far);
+        (only_subject && others >= LEANING_MIN)
+            .then(|| format!("it alone is about \"{}\", which {others} other memories mention", state.entities.get(ix).name))
+    })
+}
+
+/// Decides and applies learning parameters. No entry if everything already stood so.
+pub fn configure(state: &mut State, request: &ConfigureLearning, tenant: TenantId) -> (Option<Entry>, Configured) {
+    let old = state.learning();
+    let mut new = old;
+    let mut changes = Vec::new();
+    let mut set = |field: &'static str, slot: &mut f32, value: Option<f32>| {
+        if let Some(value) = value.filter(|value| value != slot) {
+            changes.push(change(field, *slot, value));
+            *slot = value;
+        }
+    };
+    set("learning_rate", &mut new.learning_rate, request.learning_rate);
+    set("decay_rate", &mut new.decay_rate, request.decay_rate);
+    set("activation_threshold", &mut new.activation_threshold, request.activation_threshold);
+    set("plasticity_window_ms", &mut new.plasticity_window_ms, request.plasticity_window_ms);
+    if let Some(mode) = request.learning_mode.filter(|mode| *mode != new.learning_mode) {
+        changes.push(change("learning_mode", format!("{:?}", new.learning_mode), format!("{mode:?}")));
+        new.learning_mode = mode;
+    }
+    let entry = (new != old).then(|| {
+        let record = Record::Configured(new);
+        state.apply(&record);
+        Entry { tenant, record }
+    });
+    (entry, Configured { changes, learning: new, sequence: 0 })
+}

@@ -1,0 +1,101 @@
+//! Decides the edges of a memory from its text and from what is stored: names, sequence, near-duplicates.
+
+use crate::ids::MemoryId;
+use crate::record::Links;
+use crate::request::{Kind, Place};
+use crate::state::State;
+use crate::state::graph::Side;
+use crate::text::names::{Names, is_written_as_name, names};
+use crate::text::terms::terms;
+use crate::text::words::words;
+
+/// Similarity from which two memories are tied: "nearly the same", not "the same" (anchors/memory, section 6).
+pub const SIMILAR_MIN: f32 = 0.85;
+/// Most ties to similar memories.
+const SIMILAR_MAX: usize = 4;
+/// Most entities a memory is tied to; what comes later in a long text weighs less anyway.
+const MENTIONS_MAX: usize = 64;
+/// A new subject is looked for in older memories if its rarest term is in at most so many.
+const OLDER_MAX: usize = 256;
+
+/// The names of a text: its own capitalised phrases, and every stored subject it mentions word for word.
+pub fn names_of(state: &State, text: &str, kind: Kind) -> Names {
+    let mut found = names(text, kind == Kind::Passage);
+    let cut = words(text);
+    for met in state.entities.meet(&cut, false) {
+        let name = &state.entities.get(met.entity).name;
+        if !found.mentions.iter().any(|(known, _)| **known == **name) {
+            found.mentions.push((name.to_string(), 1));
+        }
+    }
+    found.mentions.truncate(MENTIONS_MAX);
+    found.subjects.retain(|subject| found.mentions.iter().any(|(name, _)| name == subject));
+    found
+}
+
+/// Edges of a memory that is about to be stored or changed. `similar` holds live memories with their similarity, best first.
+pub fn decide(
+    state: &State,
+    own_row: Option<u32>,
+    text: &str,
+    kind: Kind,
+    place: Option<&Place>,
+    similar: &[(MemoryId, f32)],
+) -> Links {
+    let found = names_of(state, text, kind);
+    let mentioned_by = found
+        .subjects
+        .iter()
+        .enumerate()
+        .flat_map(|(at, subject)| older_mentions(state, own_row, subject).into_iter().map(move |id| (at as u32, id)))
+        .collect();
+    let beside = place.map_or([None, None], |place| state.items.neighbours(place));
+    Links {
+        subjects: found.subjects,
+        mentions: found.mentions,
+        mentioned_by,
+        neighbours: beside.into_iter().flatten().filter(|row| Some(*row) != own_row).map(|row| state.items.get(row).id).collect(),
+        similar: similar
+            .iter()
+            .filter(|(_, similarity)| *similarity >= SIMILAR_MIN)
+            .take(SIMILAR_MAX)
+            .map(|&(id, similarity)| (id, similarity.min(1.0)))
+            .collect(),
+    }
+}
+
+/// Older memories that mention a subject which is new as a subject. Its capitalised mentions are edges already; this finds
+/// those inside longer phrases.
+fn older_mentions(state: &State, own_row: Option<u32>, subject: &str) -> Vec<MemoryId> {
+    let known = state.entities.find(subject);
+    if known.is_some_and(|ix| state.entities.get(ix).is_subject) {
+        return Vec::new();
+    }
+    let subject_terms = terms(subject);
+    let Some(rarest) = subject_terms.iter().map(|term| state.lexical.rows(term)).min_by_key(|rows| rows.len()) else {
+        return Vec::new();
+    };
+    if rarest.len() > OLDER_MAX {
+        return Vec::new();
+    }
+    let tied = |row: u32| {
+        known.is_some_and(|ix| {
+            let node = state.entities.get(ix).node;
+            state.graph.row(state.items.get(row).node, Side::Near).iter().any(|edge| edge.target == node)
+        })
+    };
+    let wanted: Vec<&str> = subject.split(' ').collect();
+    rarest
+        .iter()
+        .copied()
+        .filter(|&row| Some(row) != own_row && state.items.get(row).alive && !tied(row))
+        .filter(|&row| subject_terms.iter().all(|term| state.lexical.rows(term).binary_search(&row).is_ok()))
+        .filter(|&row| {
+            let cut = words(&state.items.get(row).content);
+            cut.windows(wanted.len()).any(|span| {
+                span.iter().map(|word| word.folded.as_str()).eq(wanted.iter().copied()) && is_written_as_name(span)
+            })
+        })
+        .map(|row| state.items.get(row).id)
+        .collect()
+}

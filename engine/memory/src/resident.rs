@@ -1,0 +1,97 @@
+//! The device's copy of what kernels read: vectors and graph. A cache, rebuilt from State whenever the device is opened.
+//!
+//! Everything the domain computes in bulk goes through here, as recordings: nothing above knows a buffer.
+
+mod compete;
+mod graph;
+mod rows;
+mod spread;
+
+use cortexkg_compute::{Device, Stored, Buffer};
+
+use crate::Error;
+use crate::state::State;
+use graph::GraphCopy;
+use rows::Rows;
+
+pub use compete::Contest;
+pub use spread::{Fired, SpreadLane};
+
+/// Device arrays of one state.
+pub struct Resident {
+    device: Device,
+    rows: Rows,
+    graph: GraphCopy,
+}
+
+impl Resident {
+    /// An empty copy on a device, for vectors of `dim` numbers.
+    pub fn new(device: Device, dim: usize) -> Self {
+        let rows = Rows::new(&device, dim);
+        Resident { device, rows, graph: GraphCopy::default() }
+    }
+
+    /// Tells the device what changed since the last call.
+    pub fn sync(&mut self, state: &mut State) -> Result<(), Error> {
+        self.rows.sync(&mut self.device, state)?;
+        self.graph.sync(&mut self.device, state)
+    }
+
+    /// Best rows for each query among those its mask allows: (row, inner product), best first, ties by row.
+    pub fn nearest(
+        &mut self,
+        queries: &[Vec<f32>],
+        masks: &[Vec<u64>],
+        k: usize,
+    ) -> Result<Vec<Vec<(u32, f32)>>, Error> {
+        self.rows.nearest(&mut self.device, queries, masks, k, f32::NEG_INFINITY)
+    }
+
+    /// For each new vector: live rows and earlier vectors of the batch that resemble it by at least `score_min`, best first. Earlier
+    /// vectors are numbered from the end of the rows.
+    pub fn nearest_to_batch(
+        &mut self,
+        batch: &[Vec<f32>],
+        alive: &[u64],
+        k: usize,
+        score_min: f32,
+    ) -> Result<Vec<Vec<(u32, f32)>>, Error> {
+        self.rows.nearest_to_batch(&mut self.device, batch, alive, k, score_min)
+    }
+
+    /// Inner products of each query with its listed rows.
+    pub fn similarities(&mut self, queries: &[Vec<f32>], rows: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, Error> {
+        self.rows.similarities(&mut self.device, queries, rows)
+    }
+
+    /// Bytes of device buffers.
+    pub fn bytes(&self) -> u64 {
+        self.device.used_bytes()
+    }
+
+    /// The device, in words.
+    pub fn device_name(&self) -> &str {
+        &self.device.info().name
+    }
+
+    /// Gives the device back, to be filled anew.
+    pub fn into_device(self) -> Device {
+        self.device
+    }
+}
+
+impl From<cortexkg_compute::Error> for Error {
+    fn from(error: cortexkg_compute::Error) -> Self {
+        Error::Device(error.to_string())
+    }
+}
+
+/// Makes a buffer at least as long as `len`, half as long again if it must move.
+fn make_room<T: Stored>(device: &mut Device, buffer: &mut Option<Buffer<T>>, label: &'static str, len: usize) -> Result<(), Error> {
+    match buffer {
+        None => *buffer = Some(device.create(label, len.max(1))?),
+        Some(buffer) if buffer.len() < len => device.grow(buffer, len + len / 2)?,
+        Some(_) => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! What a query names: terms, entities, times.
+
+use crate::request::Retrieve;
+use crate::state::State;
+use crate::state::graph::Side;
+use crate::text::names::names;
+use crate::text::terms::terms_of;
+use crate::text::times::{Span, spans};
+use crate::text::words::words;
+
+/// A query taken apart.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// Stemmed terms.
+    pub terms: Vec<String>,
+    /// Entities of the store that it names.
+    pub entities: Vec<QueryEntity>,
+    /// Times that it names.
+    pub times: Vec<Span>,
+}
+
+/// An entity named by a query.
+#[derive(Clone, Copy, Debug)]
+pub struct QueryEntity {
+    /// Which.
+    pub ix: u32,
+    /// Natural logarithm of memories over memories that mention it, at least 0.
+    pub rarity: f32,
+}
+
+impl Query {
+    /// Looks up what a query names.
+    pub fn understand(state: &State, request: &Retrieve) -> Self {
+        let cut = words(&request.query);
+        let mut found: Vec<u32> = state.entities.meet(&cut, true).iter().map(|met| met.entity).collect();
+        found.extend(names(&request.query, false).mentions.iter().filter_map(|(name, _)| state.entities.find(name)));
+        found.sort_unstable();
+        found.dedup();
+        let memories = state.memories().max(1) as f32;
+        let entities = found
+            .into_iter()
+            .filter_map(|ix| {
+                let node = state.entities.get(ix).node;
+                let degree = state.graph.row_len(node, Side::Near) + state.graph.row_len(node, Side::Far);
+                (degree > 0).then(|| QueryEntity { ix, rarity: (memories / degree as f32).ln().max(0.0) })
+            })
+            .collect();
+        Query { terms: terms_of(&cut), entities, times: spans(&request.query) }
+    }
+}

@@ -1,0 +1,153 @@
+//! The cortical columns: which concept each holds, and how a column comes and goes (SPEC 2.2).
+
+use serde::{Deserialize, Serialize};
+
+use crate::answer::Role;
+use crate::ids::ColumnId;
+
+/// States of a column (SPEC 2.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ColumnState {
+    /// Holds nothing.
+    #[default]
+    Available = 0,
+    /// Driven by a new memory.
+    Activated = 1,
+    /// In competition with others.
+    Competing = 2,
+    /// Holds a concept.
+    Allocated = 3,
+    /// Recovering; takes nothing.
+    Refractory = 4,
+}
+
+impl ColumnState {
+    /// Whether SPEC 2.2 allows the change.
+    pub fn may_become(self, next: ColumnState) -> bool {
+        use ColumnState::*;
+        matches!(
+            (self, next),
+            (Available, Activated | Available)
+                | (Activated, Competing | Available)
+                | (Competing, Allocated | Available | Refractory)
+                | (Allocated, Refractory | Allocated)
+                | (Refractory, Available | Refractory)
+        )
+    }
+}
+
+/// One column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// Where it stands in its life.
+    pub state: ColumnState,
+    /// Memories it holds.
+    pub members: u32,
+    /// Of them, exceptions.
+    pub exceptions: u32,
+}
+
+/// All columns.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Columns {
+    list: Vec<Column>,
+    free: Vec<u32>,
+}
+
+impl Columns {
+    /// The column that the next new concept gets: a released one, else one more.
+    pub fn vacant(&self) -> ColumnId {
+        ColumnId(self.free.last().copied().unwrap_or(self.list.len() as u32))
+    }
+
+    /// The column, if it exists.
+    pub fn get(&self, id: ColumnId) -> Option<&Column> {
+        self.list.get(id.0 as usize)
+    }
+
+    /// Puts a memory into a column, allocating it if it is vacant.
+    pub fn join(&mut self, id: ColumnId, role: Role) {
+        let ix = id.0 as usize;
+        if self.list.len() <= ix {
+            self.list.resize(ix + 1, Column::default());
+        }
+        self.free.retain(|&free| free != id.0);
+        let column = &mut self.list[ix];
+        if column.state == ColumnState::Available {
+            for next in [ColumnState::Activated, ColumnState::Competing, ColumnState::Allocated] {
+                assert!(column.state.may_become(next), "{:?} to {next:?}; this is a bug", column.state);
+                column.state = next;
+            }
+        }
+        column.members += 1;
+        column.exceptions += u32::from(matches!(role, Role::ExceptionTo(_)));
+    }
+
+    /// Takes a memory out of a column; an empty column is released. Returns whether it was.
+    pub fn leave(&mut self, id: ColumnId, role: Role) -> bool {
+        let column = &mut self.list[id.0 as usize];
+        column.members -= 1;
+        column.exceptions -= u32::from(matches!(role, Role::ExceptionTo(_)));
+        if column.members > 0 {
+            return false;
+        }
+        // Nothing else happens between these steps, so the recovery is over when the next memory comes.
+        for next in [ColumnState::Refractory, ColumnState::Available] {
+            assert!(column.state.may_become(next), "{:?} to {next:?}; this is a bug", column.state);
+            column.state = next;
+        }
+        self.free.push(id.0);
+        true
+    }
+
+    /// Columns that hold something.
+    pub fn allocated(&self) -> u64 {
+        (self.list.len() - self.free.len()) as u64
+    }
+
+    /// All columns.
+    pub fn list(&self) -> &[Column] {
+        &self.list
+    }
+
+    /// Bytes of all arrays.
+    pub fn bytes(&self) -> usize {
+        self.list.capacity() * size_of::<Column>() + self.free.capacity() * 4
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::MemoryId;
+
+    #[test]
+    fn only_the_changes_of_the_specification_are_allowed() {
+        use ColumnState::*;
+        let all = [Available, Activated, Competing, Allocated, Refractory];
+        let allowed: Vec<(usize, usize)> = (0..25)
+            .map(|n| (n / 5, n % 5))
+            .filter(|&(from, to)| all[from].may_become(all[to]))
+            .collect();
+        assert_eq!(
+            allowed,
+            [(0, 0), (0, 1), (1, 0), (1, 2), (2, 0), (2, 3), (2, 4), (3, 3), (3, 4), (4, 0), (4, 4)]
+        );
+    }
+
+    #[test]
+    fn an_empty_column_is_released_and_used_again() {
+        let mut columns = Columns::default();
+        let first = columns.vacant();
+        columns.join(first, Role::Founder);
+        columns.join(first, Role::ExceptionTo(MemoryId(1)));
+        let second = columns.vacant();
+        assert_ne!(first, second);
+        columns.join(second, Role::Founder);
+        assert!(!columns.leave(first, Role::ExceptionTo(MemoryId(1))));
+        assert!(columns.leave(first, Role::Founder));
+        assert_eq!((columns.vacant(), columns.allocated()), (first, 1));
+        columns.join(first, Role::Founder);
+        assert_eq!(columns.get(first), Some(&Column { state: ColumnState::Allocated, members: 1, exceptions: 0 }));
+    }
+}

@@ -1,0 +1,124 @@
+//! Embeddings of all rows in half precision, with their running mean.
+
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+use serde::{Deserialize, Serialize};
+
+use crate::record::Vector;
+
+/// Embeddings, one row a memory.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Vectors {
+    dim: usize,
+    rows: Vector,
+    sum: Vec<f64>,
+    counted: u64,
+}
+
+impl Vectors {
+    /// No rows of a dimension.
+    pub fn new(dim: usize) -> Self {
+        Vectors { dim, rows: Vector::default(), sum: vec![0.0; dim], counted: 0 }
+    }
+
+    /// Numbers a row.
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    /// Number of rows, deleted ones included.
+    pub fn len(&self) -> usize {
+        self.rows.0.len().checked_div(self.dim).unwrap_or(0)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.0.is_empty()
+    }
+
+    /// A row as stored.
+    pub fn bits(&self, row: u32) -> &[u16] {
+        &self.rows.0[row as usize * self.dim..][..self.dim]
+    }
+
+    /// A row in single precision.
+    pub fn row(&self, row: u32) -> Vec<f32> {
+        widen(self.bits(row))
+    }
+
+    /// Adds a row.
+    pub fn push(&mut self, vector: &Vector) {
+        assert_eq!(vector.0.len(), self.dim, "a vector of another dimension; this is a bug");
+        self.rows.0.extend_from_slice(&vector.0);
+        self.count(self.len() as u32 - 1, 1.0);
+    }
+
+    /// Replaces a row that counts.
+    pub fn replace(&mut self, row: u32, vector: &Vector) {
+        assert_eq!(vector.0.len(), self.dim, "a vector of another dimension; this is a bug");
+        self.count(row, -1.0);
+        self.rows.0[row as usize * self.dim..][..self.dim].copy_from_slice(&vector.0);
+        self.count(row, 1.0);
+    }
+
+    /// Takes a row out of the mean; it keeps its place.
+    pub fn retire(&mut self, row: u32) {
+        self.count(row, -1.0);
+    }
+
+    /// Starts over in another dimension; every row is zero until it is replaced.
+    pub fn change_dim(&mut self, dim: usize, retired: impl Fn(u32) -> bool) {
+        let len = self.len();
+        *self = Vectors { dim, rows: Vector(vec![0; len * dim]), sum: vec![0.0; dim], counted: 0 };
+        self.counted = (0..len as u32).filter(|&row| !retired(row)).count() as u64;
+    }
+
+    /// Mean of all rows that count.
+    pub fn mean(&self) -> Vec<f32> {
+        self.sum.iter().map(|sum| (sum / self.counted.max(1) as f64) as f32).collect()
+    }
+
+    /// Bytes of all arrays.
+    pub fn bytes(&self) -> usize {
+        self.rows.0.capacity() * 2
+    }
+
+    fn count(&mut self, row: u32, sign: f64) {
+        let values = self.row(row);
+        for (sum, value) in self.sum.iter_mut().zip(values) {
+            *sum += sign * f64::from(value);
+        }
+        self.counted = if sign > 0.0 { self.counted + 1 } else { self.counted - 1 };
+    }
+}
+
+/// Half-precision bits to single precision.
+pub fn widen(bits: &[u16]) -> Vec<f32> {
+    let mut values = vec![0.0; bits.len()];
+    let halves: &[f16] = bytemuck::cast_slice(bits);
+    halves.convert_to_f32_slice(&mut values);
+    values
+}
+
+/// Single precision to half-precision bits.
+pub fn narrow(values: &[f32]) -> Vector {
+    Vector(values.iter().map(|&value| f16::from_f32(value).to_bits()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mean_follows_every_change() {
+        let mut vectors = Vectors::new(2);
+        vectors.push(&narrow(&[1.0, 0.0]));
+        vectors.push(&narrow(&[0.0, 0.5]));
+        assert_eq!(vectors.mean(), [0.5, 0.25]);
+        vectors.replace(0, &narrow(&[0.0, 1.0]));
+        assert_eq!(vectors.mean(), [0.0, 0.75]);
+        vectors.retire(1);
+        assert_eq!(vectors.mean(), [0.0, 1.0]);
+        assert_eq!(vectors.row(1), [0.0, 0.5]);
+    }
+}

@@ -1,0 +1,251 @@
+//! Finds the names in a text without a model: capitalised phrases, quoted titles, years, and the subject.
+//!
+//! A stored subject met word for word in another text is a mention too, but only where it is written like a name
+//! there: without that rule, dictionary words that became titles tie everything to everything.
+
+use super::stopwords::{is_calendar_word, is_stopword};
+use super::words::{Gap, Word, words};
+
+/// Longest name looked for, words.
+pub const NAME_WORDS_MAX: usize = 8;
+/// Longest first line taken for a title, bytes.
+const TITLE_BYTES_MAX: usize = 120;
+/// Longest quoted title, words.
+const QUOTE_WORDS_MAX: usize = 8;
+
+/// Words that join the parts of a name.
+const CONNECTORS: [&str; 24] = [
+    "and", "al", "bin", "da", "de", "del", "della", "der", "des", "di", "dos", "du", "el", "for", "in", "la", "le", "of", "on",
+    "the", "to", "van", "von", "y",
+];
+/// Connectors that may also link two separate names; they join only inside titles, never in running text.
+const LOOSE_CONNECTORS: [&str; 5] = ["and", "for", "in", "on", "to"];
+
+/// The names of one text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// What the text is about, most specific form first; empty where nothing stands out.
+    pub subjects: Vec<String>,
+    /// Every name met, folded, with how often; in order of first appearance.
+    pub mentions: Vec<(String, u32)>,
+}
+
+/// Splits a first line that reads as a title from the rest.
+pub fn split_title(text: &str) -> (Option<&str>, &str) {
+    let trimmed = text.trim_start();
+    let Some((first, rest)) = trimmed.split_once('\n') else { return (None, text) };
+    let title = first.trim().trim_start_matches('#').trim();
+    let is_sentence = title.ends_with(['.', '!', '?', ':', ';', ',']) && !title.ends_with("Jr.") && !title.ends_with("Inc.");
+    if title.is_empty() || title.len() > TITLE_BYTES_MAX || is_sentence || rest.trim().is_empty() {
+        return (None, text);
+    }
+    (Some(title), rest)
+}
+
+/// Folded words joined by spaces.
+pub fn fold_name(name: &str) -> String {
+    join(&words(name))
+}
+
+/// Finds the names of a text. `speaks` texts (turns of a conversation) have no subject of their own.
+pub fn names(text: &str, has_subject: bool) -> Names {
+    let (title, body) = split_title(text);
+    let mut found = Names::default();
+    if let Some(title) = title {
+        for subject in title_forms(title) {
+            found.mention(subject.clone());
+            if has_subject && !found.subjects.contains(&subject) {
+                found.subjects.push(subject);
+            }
+        }
+    }
+    let cut = words(body);
+    for phrase in phrases(&cut) {
+        let name = join(phrase);
+        if has_subject && found.subjects.is_empty() && !phrase[0].is_number() {
+            found.subjects.push(name.clone());
+        }
+        found.mention(name);
+    }
+    for quote in quotes(body) {
+        found.mention(quote);
+    }
+    found
+}
+
+impl Names {
+    fn mention(&mut self, name: String) {
+        if name.is_empty() || name.len() > 200 {
+            return;
+        }
+        match self.mentions.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, times)) => *times += 1,
+            None => self.mentions.push((name, 1)),
+        }
+    }
+}
+
+/// A title as written, without its parenthesis, and the parenthesis-free head of a `Page > Section` path.
+fn title_forms(title: &str) -> Vec<String> {
+    let mut forms = Vec::new();
+    let mut add = |form: &str| {
+        let folded = strip_article(&fold_name(form)).to_owned();
+        if !folded.is_empty() && !forms.contains(&folded) {
+            forms.push(folded);
+        }
+    };
+    add(title);
+    if let Some((head, _)) = title.split_once(" (") {
+        add(head);
+    }
+    if let Some((page, section)) = title.rsplit_once(" > ") {
+        add(section);
+        add(page);
+    }
+    forms
+}
+
+fn strip_article(folded: &str) -> &str {
+    ["the ", "a ", "an "].iter().find_map(|article| folded.strip_prefix(article)).unwrap_or(folded)
+}
+
+fn join(words: &[Word<'_>]) -> String {
+    let mut joined = String::new();
+    for word in words {
+        if !joined.is_empty() {
+            joined.push(' ');
+        }
+        joined.push_str(&word.folded);
+    }
+    joined
+}
+
+/// Capitalised phrases and years, as runs of words.
+pub fn phrases<'w, 'a>(words: &'w [Word<'a>]) -> Vec<&'w [Word<'a>]> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < words.len() {
+        if !words[at].capital {
+            if words[at].is_year() {
+                found.push(&words[at..=at]);
+            }
+            at += 1;
+            continue;
+        }
+        let end = phrase_end(words, at);
+        if let Some(phrase) = trim_phrase(&words[at..end]) {
+            found.push(phrase);
+        }
+        at = end;
+    }
+    found
+}
+
+/// One past the last word of the phrase that starts at `start`.
+fn phrase_end(words: &[Word<'_>], start: usize) -> usize {
+    let mut end = start + 1;
+    loop {
+        let mut ahead = end;
+        while ahead < words.len() && ahead < end + 2 && words[ahead].gap == Gap::Joined && joins(&words[ahead]) {
+            ahead += 1;
+        }
+        let goes_on = ahead < words.len()
+            && words[ahead].gap == Gap::Joined
+            && (words[ahead].capital || (ahead == end && words[ahead].is_number()));
+        if !goes_on {
+            return end;
+        }
+        end = ahead + 1;
+    }
+}
+
+fn joins(word: &Word<'_>) -> bool {
+    !word.capital
+        && CONNECTORS.contains(&word.folded.as_str())
+        && !LOOSE_CONNECTORS.contains(&word.folded.as_str())
+}
+
+/// Drops function words at the front, months before a year, and phrases that name nothing.
+fn trim_phrase<'w, 'a>(phrase: &'w [Word<'a>]) -> Option<&'w [Word<'a>]> {
+    let skip = phrase.iter().take_while(|word| is_stopword(&word.folded)).count();
+    let phrase = &phrase[skip..];
+    let is_date = |word: &Word<'_>| is_calendar_word(&word.folded) || word.is_number();
+    if phrase.iter().all(is_date) {
+        return phrase.last().is_some_and(Word::is_year).then(|| &phrase[phrase.len() - 1..]);
+    }
+    let first = phrase.first()?;
+    (phrase.len() > 1 || first.folded.chars().count() > 1).then_some(phrase)
+}
+
+/// Titles in quotation marks.
+fn quotes(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut open: Option<usize> = None;
+    for (at, c) in text.char_indices() {
+        match (c, open) {
+            ('"' | '“', None) => open = Some(at + c.len_utf8()),
+            ('"' | '”', Some(start)) => {
+                let cut = words(&text[start..at]);
+                if (1..=QUOTE_WORDS_MAX).contains(&cut.len()) && cut.iter().any(|word| word.capital) {
+                    found.push(strip_article(&join(&cut)).to_owned());
+                }
+                open = None;
+            }
+            ('\n', Some(_)) => open = None,
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Whether words are written like a name where they stand: one word capitalised and not opening a sentence; several words
+/// with at least one capitalised.
+pub fn is_written_as_name(words: &[Word<'_>]) -> bool {
+    match words {
+        [word] => word.capital && word.gap != Gap::Sentence,
+        words => words.iter().any(|word| word.capital),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mentions(text: &str) -> Vec<String> {
+        names(text, true).mentions.into_iter().map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn capitalised_phrases_years_and_quotes() {
+        assert_eq!(
+            mentions("The University of Vienna hired J. R. Tolkien in May 1914. He wrote \"The Lost Road\" in Stanley, North Dakota."),
+            ["university of vienna", "j r tolkien", "1914", "lost road", "stanley", "north dakota"]
+                .map(String::from)
+                .to_vec()
+        );
+    }
+
+    #[test]
+    fn the_title_line_is_the_subject() {
+        let found = names("Lilu (mythology)\nA lilu is a demon in Akkadian myth.", true);
+        assert_eq!(found.subjects, ["lilu mythology", "lilu"]);
+        assert_eq!(names("Port Blair is the capital. It is big.", true).subjects, ["port blair"]);
+        assert!(names("[8 May 2023] Caroline: Hey Mel!", false).subjects.is_empty());
+    }
+
+    #[test]
+    fn a_first_sentence_is_no_title() {
+        assert_eq!(split_title("This is a sentence.\nAnd more").0, None);
+        assert_eq!(split_title("# Heading\ntext").0, Some("Heading"));
+        assert_eq!(split_title("only one line").0, None);
+    }
+
+    #[test]
+    fn a_name_is_written_like_one() {
+        let sentence = words("Chess is played. He likes chess and Chess clubs in new York");
+        assert!(!is_written_as_name(&sentence[0..1]));
+        assert!(!is_written_as_name(&sentence[5..6]));
+        assert!(is_written_as_name(&sentence[7..8]));
+        assert!(is_written_as_name(&sentence[10..12]));
+    }
+}

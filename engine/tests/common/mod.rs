@@ -1,0 +1,31 @@
+//! Small worlds for tests: the real engine on the CPU device with the default model.
+
+use std::sync::{Arc, OnceLock};
+
+use cortexkg_embed::{Embedder, ModelChoice};
+use cortexkg_engine::request::{Retrieve, Store};
+use cortexkg_engine::{Config, DeviceKind, EngineHandle};
+use cortexkg_journal::sim::SimStorage;
+
+/// The default model, opened once.
+pub fn model() -> Arc<dyn Embedder> {
+    static MODEL: OnceLock<Arc<dyn Embedder>> = OnceLock::new();
+    Arc::clone(MODEL.get_or_init(|| cortexkg_embed::open(&ModelChoice::Default).expect("the model is in the binary").into()))
+}
+
+pub fn config(data: &std::path::Path) -> Config {
+    Config { device: DeviceKind::Cpu, threads: 1, ..Config::at(data) }
+}
+
+/// An engine on a simulated disk.
+pub fn on_disk(disk: &SimStorage) -> Result<EngineHandle, cortexkg_engine::Error> {
+    EngineHandle::open_on(disk.clone(), model(), config("simulated".as_ref()))
+}
+
+pub fn fact(content: &str) -> Store {
+    Store { content: content.into(), ..Store::default() }
+}
+
+pub fn ask(query: &str) -> Retrieve {
+    Retrieve { query: query.into(), threshold: 0.0, include_reasoning: true, ..Retrieve::default() }
+}

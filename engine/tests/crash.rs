@@ -1,0 +1,74 @@
+//! Power cuts and failing disks under the whole engine: nothing acknowledged is lost, nothing unacknowledged is served.
+
+mod common;
+
+use common::{ask, fact, on_disk};
+use cortexkg_engine::{Call, ErrorKind};
+use cortexkg_journal::sim::{Fault, Random, SimStorage};
+
+#[test]
+fn every_acknowledged_memory_survives_a_power_cut() {
+    let worlds = std::env::var("CORTEXKG_ENGINE_CRASHES").ok().and_then(|n| n.parse().ok()).unwrap_or(30u64);
+    for seed in 1..=worlds {
+        let mut chance = Random::new(seed);
+        let disk = SimStorage::new(seed);
+        let engine = on_disk(&disk).expect("an empty disk opens");
+        let mut acknowledged = Vec::new();
+        let mut in_flight = Vec::new();
+        for n in 0..12 {
+            let ticket = engine.store(fact(&format!("Memory {n} of world {seed}.")), Call::default());
+            if chance.one_in(2) {
+                acknowledged.push(ticket.wait().expect("stored"));
+            } else {
+                in_flight.push(ticket);
+            }
+            if chance.one_in(4) {
+                engine.checkpoint(Call::default()).wait().expect("snapshot");
+            }
+        }
+        // The power goes while some are still on their way.
+        let after = disk.crash(chance.bits());
+        let again = on_disk(&after).unwrap_or_else(|error| panic!("world {seed} does not open: {error}"));
+        for stored in &acknowledged {
+            let memory = again.get(stored.id, Call::default()).wait();
+            assert!(memory.is_ok(), "world {seed} lost {}", stored.id);
+        }
+        drop(in_flight);
+    }
+}
+
+#[test]
+fn a_failed_sync_stops_writes_keeps_reads_right_and_heals() {
+    let disk = SimStorage::new(7);
+    let engine = on_disk(&disk).expect("opens");
+    let kept = engine.store(fact("The first one is safe."), Call::default()).wait().unwrap();
+    // Whatever the next write does to the disk fails.
+    (0..4).for_each(|ahead| disk.fail_at(disk.ops() + ahead, Fault::DeviceFails));
+    let lost = engine.store(fact("The second one is not."), Call::default()).wait().unwrap_err();
+    assert_eq!(lost.kind(), ErrorKind::Unavailable);
+    let recalled = engine.retrieve(ask("Which one is not safe?"), Call::default()).wait().unwrap();
+    let found: Vec<_> = recalled.memories.iter().map(|recalled| recalled.memory.id).collect();
+    assert_eq!(found, [kept.id], "what was not acknowledged is not served");
+    assert!(!engine.health().accepting_writes);
+    let healed = (0..40).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        engine.store(fact("The third one is safe again."), Call::default()).wait().is_ok()
+    });
+    assert!(healed, "writes are accepted again once the disk works");
+    engine.close();
+    assert_eq!(on_disk(&disk).unwrap().health().memories, 2);
+}
+
+#[test]
+fn a_full_disk_refuses_and_recovers() {
+    let disk = SimStorage::new(9);
+    let engine = on_disk(&disk).expect("opens");
+    engine.store(fact("Before it was full."), Call::default()).wait().unwrap();
+    disk.set_room(Some(disk.used_bytes() + 100));
+    assert_eq!(engine.store(fact("No room for this."), Call::default()).wait().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(engine.health().memories, 1);
+    disk.set_room(None);
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    assert!(engine.store(fact("Room again."), Call::default()).wait().is_ok());
+    assert_eq!(engine.health().memories, 2);
+}

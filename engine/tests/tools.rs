@@ -1,0 +1,253 @@
+//! The seven tools through the handle, on a real folder.
+
+mod common;
+
+use common::{ask, config, fact};
+use cortexkg_engine::answer::{Role, StepNode};
+use cortexkg_engine::request::{
+    Analysis, Analyze, CleanupMode, ConfigureLearning, Delete, Kind, LearningMode, Place, StatsQuery, Store, Strategy, Update,
+};
+use cortexkg_engine::{Call, EngineHandle, Error, ErrorKind, MemoryId, Timestamp};
+
+fn open(folder: &tempfile::TempDir) -> EngineHandle {
+    EngineHandle::open(config(folder.path())).expect("a sound folder opens")
+}
+
+fn store(engine: &EngineHandle, request: Store) -> cortexkg_engine::answer::Stored {
+    engine.store(request, Call::default()).wait().expect("stored")
+}
+
+#[test]
+fn what_is_stored_is_recalled_over_two_hops_and_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder);
+    store(&engine, fact("Zorvan Telk\nZorvan Telk is a glass blower who was born in Brimholt."));
+    let town = store(&engine, fact("Brimholt\nBrimholt is a harbour town on the river Oss, known for its salt market."));
+    for other in ["The cat sat on the mat.", "Rain is expected in the afternoon.", "Quarterly numbers are due on Friday."] {
+        store(&engine, fact(other));
+    }
+    let check = |engine: &EngineHandle| {
+        let recalled = engine.retrieve(ask("On which river lies the town where Zorvan Telk was born?"), Call::default()).wait().unwrap();
+        assert_eq!(recalled.query_entities, ["zorvan telk"]);
+        let town = recalled.memories.iter().take(2).find(|recalled| recalled.memory.id == town.id);
+        let town = town.unwrap_or_else(|| panic!("the second hop is missing: {recalled:#?}"));
+        let entities = town.path.iter().filter(|step| matches!(&step.node, StepNode::Entity(name) if name == "brimholt"));
+        assert_eq!(entities.count(), 1, "the spikes went over the town's name: {:?}", town.path);
+        assert!(town.path.windows(2).all(|pair| pair[0].spike_ms <= pair[1].spike_ms));
+    };
+    check(&engine);
+    engine.close();
+    assert_eq!(engine.store(fact("too late"), Call::default()).wait().unwrap_err().kind(), ErrorKind::Unavailable);
+    let again = open(&folder);
+    check(&again);
+    assert_eq!(again.health().memories, 5);
+}
+
+#[test]
+fn a_repeat_a_change_and_something_new_find_their_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder);
+    let first = store(&engine, fact("Ana Reyes lives in Paris and works as a nurse."));
+    let repeat = store(&engine, fact("Ana Reyes  lives in Paris, and works as a nurse"));
+    let change = store(&engine, fact("Ana Reyes lives in Rome and works as a nurse."));
+    let new = store(&engine, fact("Photosynthesis turns light into sugar."));
+    let role = |stored: &cortexkg_engine::answer::Stored| stored.allocation.as_ref().unwrap().role;
+    assert_eq!(role(&first), Role::Founder);
+    assert_eq!(role(&repeat), Role::DuplicateOf(first.id));
+    assert_eq!(role(&change), Role::ExceptionTo(first.id), "{change:#?}");
+    assert_eq!(role(&new), Role::Founder);
+    for stored in [&first, &repeat, &change, &new] {
+        let confidence = stored.allocation.as_ref().unwrap().confidence;
+        assert!((0.0..=1.0).contains(&confidence));
+    }
+    // The repeat is kept, and shown beside the first rather than instead of it.
+    let recalled = engine.retrieve(ask("Where does Ana Reyes live?"), Call::default()).wait().unwrap();
+    let shown: Vec<MemoryId> = recalled.memories.iter().map(|recalled| recalled.memory.id).collect();
+    assert_eq!(shown.iter().filter(|id| [first.id, repeat.id].contains(id)).count(), 1);
+    assert!(shown.contains(&change.id));
+    assert!(engine.get(repeat.id, Call::default()).wait().is_ok());
+}
+
+#[test]
+fn a_batch_decides_as_one_by_one_would() {
+    let texts: Vec<String> = (0..40).map(|n| match n % 4 {
+        0 => format!("Harbour master Oda Lind signed order {} in Veldt.", n / 8),
+        1 => format!("The ferry to Veldt leaves at {} o'clock.", n % 12),
+        2 => "Salt prices rose again.".to_owned(),
+        _ => format!("Note {n}: ask Oda Lind about the ferry."),
+    }).collect();
+    let (one, many) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (one, many) = (open(&one), open(&many));
+    let singly: Vec<_> = texts.iter().map(|text| store(&one, fact(text))).collect();
+    let together = many.store_batch(texts.iter().map(|text| fact(text)).collect(), Call::default()).wait().unwrap();
+    for (alone, batched) in singly.iter().zip(together) {
+        let (a, b) = (alone.allocation.as_ref().unwrap(), batched.unwrap().allocation.unwrap());
+        assert_eq!((a.column, a.role), (b.column, b.role), "memory {}", alone.id);
+    }
+}
+
+#[test]
+fn one_bad_row_fails_alone_and_a_repeated_key_stores_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder);
+    let keyed = Store { idempotency_key: Some("k1".into()), ..fact("kept once") };
+    let batch = vec![keyed.clone(), fact("   "), keyed.clone(), fact("another")];
+    let answers = engine.store_batch(batch, Call::default()).wait().unwrap();
+    let first = answers[0].as_ref().unwrap();
+    assert!(matches!(&answers[1], Err(Error::Memory(cortexkg_memory::Error::Invalid { field: "content", .. }))));
+    assert!(answers[2].as_ref().unwrap().repeated && answers[2].as_ref().unwrap().id == first.id);
+    assert!(answers[3].is_ok());
+    engine.close();
+    let engine = open(&folder);
+    let again = store(&engine, keyed);
+    assert!(again.repeated && again.id == first.id);
+    assert_eq!(engine.health().memories, 2);
+}
+
+#[test]
+fn updates_are_found_by_their_new_words_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder);
+    let stored = store(&engine, Store { tags: vec!["old".into(), "both".into()], ..fact("The archive key hangs beside the boiler.") });
+    let update = Update {
+        content: Some("The archive key lies inside the piano.".into()),
+        add_tags: vec!["new".into()],
+        remove_tags: vec!["old".into()],
+        confidence: Some(0.5),
+        ..Update::of(stored.id)
+    };
+    let updated = engine.update(update.clone(), Call::default()).wait().unwrap();
+    let fields: Vec<&str> = updated.changes.iter().map(|change| change.field).collect();
+    assert_eq!((fields, updated.version), (vec!["confidence", "tags", "content"], 2));
+    assert_eq!(engine.update(update, Call::default()).wait().unwrap().changes, []);
+    let terms = |query: &str| {
+        let recall = cortexkg_engine::request::Retrieve { strategy: Strategy::Lexical, threshold: 0.1, ..ask(query) };
+        engine.retrieve(recall, Call::default()).wait().unwrap().memories.len()
+    };
+    assert_eq!((terms("boiler"), terms("piano")), (0, 1));
+    let memory = engine.get(stored.id, Call::default()).wait().unwrap();
+    assert_eq!((memory.tags, memory.confidence, memory.version), (vec!["both".to_owned(), "new".to_owned()], 0.5, 2));
+    let missing = engine.update(Update { confidence: Some(0.1), ..Update::of(MemoryId(99)) }, Call::default()).wait();
+    assert_eq!(missing.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn deletion_asks_first_where_others_lean_on_a_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder);
+    let subject = store(&engine, fact("Veldt\nVeldt is a harbour town."));
+    for n in 0..4 {
+        store(&engine, fact(&format!("Report {n}: a storm passed near Veldt last night, wave {n}.")));
+    }
+    let delete = Delete { id: subject.id, force: false, cleanup: CleanupMode::Standard };
+    let refused = engine.delete(delete, Call::default()).wait().unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Refused);
+    assert!(refused.to_string().contains("veldt") && refused.to_string().contains("force_delete"), "{refused}");
+    let deleted = engine.delete(Delete { force: true, ..delete }, Call::default()).wait().unwrap();
+    assert!(deleted.edges_removed > 0);
+    assert_eq!(engine.get(subject.id, Call::default()).wait().unwrap_err().kind(), ErrorKind::NotFound);
+    let recalled = engine.retrieve(ask("Veldt harbour"), Call::default()).wait().unwrap();
+    assert!(recalled.memories.iter().all(|recalled| recalled.memory.id != subject.id));
+    let integrity = Analyze { analysis: Analysis::MemoryIntegrity, memory_ids: vec![], include_pathways: false, max_depth: 10 };
+    let checked = engine.analyze(integrity, Call::default()).wait().unwrap();
+    assert!(checked.findings.iter().all(|finding| finding.problems.is_empty()), "{:?}", checked.findings);
+}
+
+#[test]
+fn filters_hold_before_anything_is_ranked() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder);
+    for n in 0..30i64 {
+        let tags = if n % 10 == 0 { vec!["rare".to_owned()] } else { vec![] };
+        store(&engine, Store { tags, occurred_at: Some(Timestamp(n * 1_000_000)), ..fact(&format!("Ferry log {n}: calm sea.")) });
+    }
+    let mut recall = ask("calm sea ferry");
+    recall.tag_filter = vec!["rare".into()];
+    let found = engine.retrieve(recall.clone(), Call::default()).wait().unwrap();
+    assert_eq!((found.memories.len(), found.searched), (3, 3));
+    recall.time_range = Some(cortexkg_engine::request::TimeRange { start: Some(Timestamp(10_000_000)), end: Some(Timestamp(20_000_000)) });
+    assert_eq!(engine.retrieve(recall.clone(), Call::default()).wait().unwrap().memories.len(), 1);
+    recall.tag_filter = vec!["never used".into()];
+    assert_eq!(engine.retrieve(recall, Call::default()).wait().unwrap().memories.len(), 0);
+}
+
+#[test]
+fn a_turn_brings_its_neighbours() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder);
+    let lines = ["Ben: Did anything odd happen at the lighthouse?", "Ada: A seal walked in and slept on the stairs.", "Ben: No way!"];
+    let turns: Vec<Store> = lines
+        .iter()
+        .enumerate()
+        .map(|(part, line)| Store {
+            kind: Kind::Turn,
+            place: Some(Place { sequence: "s1".into(), part: part as u32, parts: None }),
+            ..fact(line)
+        })
+        .collect();
+    engine.store_batch(turns, Call::default()).wait().unwrap();
+    let recalled = engine.retrieve(ask("What happened at the lighthouse?"), Call::default()).wait().unwrap();
+    let reached = recalled.memories.iter().find(|recalled| recalled.memory.content.contains("seal")).expect("recalled");
+    assert!(reached.first_spike_ms.is_some());
+}
+
+#[test]
+fn learning_is_configured_measured_and_only_for_those_who_may() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder);
+    let set = ConfigureLearning { learning_rate: Some(0.5), activation_threshold: Some(0.0), learning_mode: Some(LearningMode::Hebbian), ..Default::default() };
+    let configured = engine.configure_learning(set, Call::default()).wait().unwrap();
+    assert_eq!(configured.changes.len(), 3);
+    for text in ["The red kite nests in the oak.", "The red kite hunts over the marsh.", "Tax forms are due in April."] {
+        store(&engine, fact(text));
+    }
+    let learned = |engine: &EngineHandle| engine.stats(StatsQuery::default(), Call::default()).wait().unwrap().state.learned;
+    engine.retrieve(ask("red kite"), Call::default()).wait().unwrap();
+    assert_eq!(learned(&engine), 0, "a reader changes nothing");
+    engine.retrieve(ask("red kite"), Call { may_learn: true, ..Call::default() }).wait().unwrap();
+    let tied = learned(&engine);
+    assert!(tied > 0);
+    engine.close();
+    assert_eq!(learned(&open(&folder)), tied, "what was learned is in the log");
+}
+
+#[test]
+fn a_read_can_ask_for_its_own_write_and_is_told_when_it_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder);
+    let stored = store(&engine, fact("a fact"));
+    let call = |at_least| Call { at_least: Some(at_least), ..Call::default() };
+    assert!(engine.get(stored.id, call(stored.sequence)).wait().is_ok());
+    assert!(matches!(engine.get(stored.id, call(stored.sequence + 1)).wait(), Err(Error::NotYet { .. })));
+}
+
+#[test]
+fn a_folder_of_another_model_is_refused_with_the_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        use cortexkg_journal::{DiskStorage, Log, LogOptions, SegmentLog, Seq};
+        use cortexkg_memory::record::{Entry, ModelTag, Record};
+        let storage = DiskStorage::create(folder.path()).unwrap();
+        let mut log = SegmentLog::open(storage, LogOptions::default()).unwrap();
+        let model = ModelTag { name: "another".into(), dim: 8, fingerprint: "feed".into() };
+        let founded = Entry { tenant: Default::default(), record: Record::Founded(model) }.encode();
+        log.append(&[&founded], Seq::ZERO).unwrap();
+    }
+    let refused = EngineHandle::open(config(folder.path())).err().expect("refused");
+    assert!(refused.to_string().contains("another") && refused.to_string().contains("cortexkg reembed"), "{refused}");
+    assert_eq!(cortexkg_engine::reembed(&config(folder.path()), &mut |_, _| {}).unwrap(), 0);
+    assert!(EngineHandle::open(config(folder.path())).is_ok());
+}
+
+#[test]
+fn analyses_that_do_not_exist_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder);
+    store(&engine, fact("Veldt\nVeldt is a harbour town."));
+    let analyze = |analysis| {
+        engine.analyze(Analyze { analysis, memory_ids: vec![], include_pathways: true, max_depth: 3 }, Call::default()).wait()
+    };
+    assert_eq!(analyze(Analysis::Centrality).unwrap_err().kind(), ErrorKind::NotAvailable);
+    let counts = analyze(Analysis::Connectivity).unwrap().counts;
+    assert_eq!((counts.memories, counts.entities, counts.edges, counts.components), (1, 1, 1, 1));
+}

@@ -1,0 +1,328 @@
+//! Results of the seven tools (SPEC 1.1), as far as the answers fill them truthfully: what was not measured or decided in
+//! the call is absent, and so is what would be empty. The published output schema is derived from these; doc comments
+//! become descriptions in it, so only what a name does not say has one.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// What every tool answers.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Envelope<T> {
+    pub(super) request_id: String,
+    pub(super) result: T,
+    pub(super) processing_metadata: Processing,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Processing {
+    pub(super) processing_time_ms: f64,
+    pub(super) timestamp: String,
+    pub(super) server_version: &'static str,
+    pub(super) success: bool,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Stored {
+    pub(super) memory_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cortical_decision: Option<Decision>,
+    pub(super) synaptic_changes: StoreChanges,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) entities: Vec<String>,
+    pub(super) storage_metadata: StorageMetadata,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Decision {
+    /// The scorer that decided: Semantic, Structural, Temporal, Exception
+    pub(super) primary_column: String,
+    pub(super) decision_confidence: f32,
+    pub(super) column_id: String,
+    /// founder, member, duplicate or exception of its column
+    pub(super) role: &'static str,
+    /// What it duplicates or contradicts
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) related_memory_id: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) alternative_paths: Vec<Alternative>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Alternative {
+    /// Its strongest scorer
+    pub(super) column_type: String,
+    pub(super) activation_strength: f32,
+    pub(super) column_id: String,
+    pub(super) nearest_memory_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) first_spike_ms: Option<f32>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct StoreChanges {
+    pub(super) new_connections: u32,
+    pub(super) new_entities: u32,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct StorageMetadata {
+    pub(super) sequence: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) created_at: Option<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Retrieved {
+    pub(super) memories: Vec<Recalled>,
+    /// Of the memories, in their order
+    pub(super) similarity_scores: Vec<f32>,
+    /// Before limit
+    pub(super) total_found: u32,
+    pub(super) retrieval_metadata: RetrievalMetadata,
+    pub(super) query_understanding: QueryUnderstanding,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Recalled {
+    pub(super) memory_id: String,
+    pub(super) content: String,
+    /// Strength of recall, 0 to 1
+    pub(super) similarity_score: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cosine_similarity: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) context: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) source: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) tags: Vec<String>,
+    pub(super) confidence: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) importance: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) created_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) occurred_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) contradicts: Option<String>,
+    /// Unshown duplicates
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) duplicates: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) first_spike_ms: Option<f32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) retrieval_path: Vec<Step>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Step {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) memory_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) entity: Option<String>,
+    pub(super) spike_ms: f32,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct RetrievalMetadata {
+    pub(super) strategy_used: String,
+    pub(super) memories_searched: u32,
+    pub(super) nodes_traversed: u32,
+    pub(super) spreading_activation_hops: u32,
+    pub(super) sequence: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct QueryUnderstanding {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) semantic_concepts: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) temporal_indicators: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) known_terms: Vec<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Updated {
+    pub(super) memory_id: String,
+    /// False if every field already had this value
+    pub(super) update_successful: bool,
+    pub(super) changes_applied: Vec<Change>,
+    pub(super) version: u32,
+    pub(super) synaptic_modifications: UpdateChanges,
+    pub(super) affected_connections: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cortical_decision: Option<Decision>,
+    pub(super) sequence: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Change {
+    pub(super) field_name: &'static str,
+    pub(super) old_value: String,
+    pub(super) new_value: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) change_timestamp: Option<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct UpdateChanges {
+    pub(super) weakened: u32,
+    pub(super) new_connections_formed: u32,
+    pub(super) pruned: u32,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Deleted {
+    pub(super) memory_id: String,
+    pub(super) deletion_successful: bool,
+    pub(super) connections_removed: u32,
+    pub(super) cleanup_performed: Cleanup,
+    pub(super) sequence: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Cleanup {
+    pub(super) entities_removed: u32,
+    pub(super) column_released: bool,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Analyzed {
+    pub(super) analysis_type: String,
+    pub(super) graph_metrics: GraphMetrics,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) hubs: Vec<Hub>,
+    /// Checks and what is wrong
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) findings: Vec<Finding>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) pathways: Vec<Vec<String>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct GraphMetrics {
+    pub(super) total_nodes: u64,
+    pub(super) memories: u64,
+    pub(super) entities: u64,
+    pub(super) total_connections: u64,
+    /// Mean degree
+    pub(super) average_connectivity: f64,
+    pub(super) max_degree: u64,
+    pub(super) components: u64,
+    pub(super) largest_component: u64,
+    pub(super) isolated_nodes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) clustering_coefficient: Option<Sampled>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) average_path_length: Option<Sampled>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Sampled {
+    pub(super) mean: f64,
+    pub(super) samples: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Hub {
+    pub(super) name: String,
+    pub(super) degree: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Finding {
+    pub(super) check: &'static str,
+    pub(super) examined: u64,
+    pub(super) problems: Vec<String>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Stats {
+    pub(super) system_overview: SystemOverview,
+    pub(super) memory_roles: Roles,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) by_kind: Vec<Count>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) by_tag: Vec<Count>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) performance_metrics: Option<Performance>,
+    pub(super) learning: Learning,
+    pub(super) embedding_model: String,
+    pub(super) device: String,
+    pub(super) sequence: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct SystemOverview {
+    pub(super) total_memories: u64,
+    pub(super) total_connections: u64,
+    pub(super) learned_connections: u64,
+    pub(super) entities: u64,
+    pub(super) columns: u64,
+    pub(super) terms: u64,
+    pub(super) tombstones: u64,
+    /// Texts, state and device buffers
+    pub(super) memory_usage_mb: f64,
+    pub(super) uptime_hours: f64,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Roles {
+    pub(super) founders: u64,
+    pub(super) members: u64,
+    pub(super) duplicates: u64,
+    pub(super) exceptions: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Count {
+    pub(super) name: String,
+    pub(super) count: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Performance {
+    pub(super) calls: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error_rate_percent: Option<f64>,
+    pub(super) store: Timing,
+    pub(super) retrieve: Timing,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Timing {
+    pub(super) count: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) mean_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) p50_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) p99_ms: Option<f64>,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Learning {
+    pub(super) learning_rate: f32,
+    pub(super) decay_rate: f32,
+    pub(super) activation_threshold: f32,
+    pub(super) learning_mode: &'static str,
+    pub(super) plasticity_window_ms: f32,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Configured {
+    /// False if everything already stood so
+    pub(super) configuration_applied: bool,
+    pub(super) updated_parameters: Vec<Parameter>,
+    /// Now in force
+    pub(super) learning: Learning,
+    pub(super) sequence: u64,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Parameter {
+    pub(super) parameter_name: &'static str,
+    pub(super) old_value: String,
+    pub(super) new_value: String,
+}

@@ -1,0 +1,28 @@
+//! One module a command: arguments, the work, and how the outcome is told.
+
+pub mod bench;
+pub mod doctor;
+pub mod eval;
+pub mod export;
+pub mod import;
+pub mod mcp;
+pub mod model;
+pub mod recall;
+pub mod reembed;
+pub mod verify;
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+/// Prints one JSON object on standard output, as scripts expect it.
+fn print_json(object: &impl Serialize) -> anyhow::Result<()> {
+    print(&serde_json::to_string(object)?)
+}
+
+/// Prints lines on standard output; a closed pipe is an error here rather than a panic.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}", text.trim_end())?;
+    Ok(out.flush()?)
+}
