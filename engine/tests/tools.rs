@@ -173,22 +173,25 @@ fn filters_hold_before_anything_is_ranked() {
 
 #[test]
 fn a_turn_brings_its_neighbours() {
-    let folder = tempfile::tempdir().unwrap();
-    let engine = open(&folder);
-    let lines = ["Ben: Did anything odd happen at the lighthouse?", "Ada: A seal walked in and slept on the stairs.", "Ben: No way!"];
-    let turns: Vec<Store> = lines
-        .iter()
-        .enumerate()
-        .map(|(part, line)| Store {
-            kind: Kind::Turn,
-            place: Some(Place { sequence: "s1".into(), part: part as u32, parts: None }),
-            ..fact(line)
-        })
-        .collect();
-    engine.store_batch(turns, Call::default()).wait().unwrap();
-    let recalled = engine.retrieve(ask("What happened at the lighthouse?"), Call::default()).wait().unwrap();
-    let reached = recalled.memories.iter().find(|recalled| recalled.memory.content.contains("seal")).expect("recalled");
-    assert!(reached.first_spike_ms.is_some());
+    let lines = [
+        "Ben: Did anything odd happen at the lighthouse?",
+        "Ada: A seal walked in and slept on the stairs.",
+        "Ben: Odd, the lighthouse is never open!",
+        "Ada: We should paint the fence.",
+    ];
+    // The same turns with and without their order; the query names nothing that the answer says.
+    let rank = |ordered: bool| {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = open(&folder);
+        let place = |part| ordered.then(|| Place { sequence: "s1".into(), part, parts: None });
+        let turns = lines.iter().zip(0..).map(|(line, part)| Store { kind: Kind::Turn, place: place(part), ..fact(line) });
+        engine.store_batch(turns.collect(), Call::default()).wait().unwrap();
+        let recalled = engine.retrieve(ask("What odd thing happened at the lighthouse?"), Call::default()).wait().unwrap();
+        let at = recalled.memories.iter().position(|recalled| recalled.memory.content.contains("seal"));
+        at.map(|at| recalled.memories[at].clone())
+    };
+    let (alone, beside) = (rank(false), rank(true).expect("recalled"));
+    assert!(beside.score > alone.map_or(0.0, |recalled| recalled.score), "its neighbours' spikes reached it");
 }
 
 #[test]

@@ -1,1 +1,1 @@
-//! In preparation.
+//! What only real hardware can show. Its tests open the devices that `CORTEXKG_REQUIRE_DEVICE` names.

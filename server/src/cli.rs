@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{bench, doctor, eval, export, import, mcp, model, recall, reembed, verify};
+use crate::commands::{bench, config, doctor, eval, export, import, mcp, model, recall, reembed, verify};
 use crate::settings::{Device, Flag, Settings};
 use crate::{serve, telemetry};
 
@@ -60,6 +60,8 @@ enum Command {
     /// Measure pace.
     #[command(subcommand)]
     Bench(BenchCommand),
+    /// Print every setting with its default and its meaning, as a settings file.
+    Config,
     /// Tell what works here and what does not.
     Doctor(JsonArgs),
     /// Embedding models: what is here, and how to get more.
@@ -121,6 +123,7 @@ impl Cli {
             Command::Eval(EvalCommand::Retrieval(args)) => eval::run(&settings, &args),
             Command::Bench(BenchCommand::Ingest(args)) => bench::ingest(&settings, &args),
             Command::Bench(BenchCommand::Recall(args)) => bench::recall(&settings, &args),
+            Command::Config => config::run(),
             Command::Doctor(args) => doctor::run(&settings, args.json),
             Command::Model(command) => model::run(&settings, &command),
             Command::Reembed(args) => reembed::run(&settings, args.json),

@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod corpus;
 mod engine;
+mod eval;
 mod health;
 mod import;
 mod listen;

@@ -9,6 +9,8 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod portable;
 
 use std::sync::OnceLock;
@@ -88,7 +90,7 @@ impl Simd {
     pub fn available() -> Vec<&'static Simd> {
         let mut tables = vec![&portable::TABLE];
         #[cfg(target_arch = "x86_64")]
-        tables.extend(avx2::table());
+        tables.extend([avx2::table(), avx512::table()].into_iter().flatten());
         tables
     }
 

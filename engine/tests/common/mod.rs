@@ -1,5 +1,7 @@
 //! Small worlds for tests: the real engine on the CPU device with the default model.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 use std::sync::{Arc, OnceLock};
 
 use cortexkg_embed::{Embedder, ModelChoice};

@@ -1,19 +1,34 @@
 //! Results of the seven tools (SPEC 1.1), as far as the answers fill them truthfully: what was not measured or decided in
 //! the call is absent, and so is what would be empty. The published output schema is derived from these; doc comments
-//! become descriptions in it, so only what a name does not say has one.
+//! become descriptions in it, so only what a name does not say has one. Every agent pays for that schema in tokens, so
+//! most inner objects are published as just that, `Object`: their own names say what they hold.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
-/// What every tool answers.
+/// An object whose members are not published.
+pub(super) struct Object;
+
+impl JsonSchema for Object {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Object".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "object"})
+    }
+}
+
+// What every tool answers.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Envelope<T> {
     pub(super) request_id: String,
     pub(super) result: T,
+    #[schemars(with = "Object")]
     pub(super) processing_metadata: Processing,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 pub(super) struct Processing {
     pub(super) processing_time_ms: f64,
     pub(super) timestamp: String,
@@ -26,9 +41,11 @@ pub(super) struct Stored {
     pub(super) memory_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cortical_decision: Option<Decision>,
+    #[schemars(with = "Object")]
     pub(super) synaptic_changes: StoreChanges,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) entities: Vec<String>,
+    #[schemars(with = "Object")]
     pub(super) storage_metadata: StorageMetadata,
 }
 
@@ -44,10 +61,11 @@ pub(super) struct Decision {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) related_memory_id: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<Object>")]
     pub(super) alternative_paths: Vec<Alternative>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 pub(super) struct Alternative {
     /// Its strongest scorer
     pub(super) column_type: String,
@@ -58,13 +76,13 @@ pub(super) struct Alternative {
     pub(super) first_spike_ms: Option<f32>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 pub(super) struct StoreChanges {
     pub(super) new_connections: u32,
     pub(super) new_entities: u32,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 pub(super) struct StorageMetadata {
     pub(super) sequence: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -78,7 +96,9 @@ pub(super) struct Retrieved {
     pub(super) similarity_scores: Vec<f32>,
     /// Before limit
     pub(super) total_found: u32,
+    #[schemars(with = "Object")]
     pub(super) retrieval_metadata: RetrievalMetadata,
+    #[schemars(with = "Object")]
     pub(super) query_understanding: QueryUnderstanding,
 }
 
@@ -111,10 +131,11 @@ pub(super) struct Recalled {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) first_spike_ms: Option<f32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<Object>")]
     pub(super) retrieval_path: Vec<Step>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 pub(super) struct Step {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) memory_id: Option<String>,
@@ -123,7 +144,7 @@ pub(super) struct Step {
     pub(super) spike_ms: f32,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 pub(super) struct RetrievalMetadata {
     pub(super) strategy_used: String,
     pub(super) memories_searched: u32,
@@ -132,7 +153,7 @@ pub(super) struct RetrievalMetadata {
     pub(super) sequence: u64,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 pub(super) struct QueryUnderstanding {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) semantic_concepts: Vec<String>,
@@ -147,16 +168,19 @@ pub(super) struct Updated {
     pub(super) memory_id: String,
     /// False if every field already had this value
     pub(super) update_successful: bool,
+    #[schemars(with = "Vec<Object>")]
     pub(super) changes_applied: Vec<Change>,
     pub(super) version: u32,
+    #[schemars(with = "Object")]
     pub(super) synaptic_modifications: UpdateChanges,
     pub(super) affected_connections: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Object>")]
     pub(super) cortical_decision: Option<Decision>,
     pub(super) sequence: u64,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 pub(super) struct Change {
     pub(super) field_name: &'static str,
     pub(super) old_value: String,
@@ -165,7 +189,7 @@ pub(super) struct Change {
     pub(super) change_timestamp: Option<String>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 pub(super) struct UpdateChanges {
     pub(super) weakened: u32,
     pub(super) new_connections_formed: u32,
@@ -177,11 +201,12 @@ pub(super) struct Deleted {
     pub(super) memory_id: String,
     pub(super) deletion_successful: bool,
     pub(super) connections_removed: u32,
+    #[schemars(with = "Object")]
     pub(super) cleanup_performed: Cleanup,
     pub(super) sequence: u64,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 pub(super) struct Cleanup {
     pub(super) entities_removed: u32,
     pub(super) column_released: bool,
@@ -190,17 +215,20 @@ pub(super) struct Cleanup {
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Analyzed {
     pub(super) analysis_type: String,
+    #[schemars(with = "Object")]
     pub(super) graph_metrics: GraphMetrics,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<Object>")]
     pub(super) hubs: Vec<Hub>,
     /// Checks and what is wrong
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<Object>")]
     pub(super) findings: Vec<Finding>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) pathways: Vec<Vec<String>>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 pub(super) struct GraphMetrics {
     pub(super) total_nodes: u64,
     pub(super) memories: u64,
@@ -218,19 +246,19 @@ pub(super) struct GraphMetrics {
     pub(super) average_path_length: Option<Sampled>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 pub(super) struct Sampled {
     pub(super) mean: f64,
     pub(super) samples: u64,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 pub(super) struct Hub {
     pub(super) name: String,
     pub(super) degree: u64,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 pub(super) struct Finding {
     pub(super) check: &'static str,
     pub(super) examined: u64,
@@ -239,21 +267,27 @@ pub(super) struct Finding {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Stats {
+    #[schemars(with = "Object")]
     pub(super) system_overview: SystemOverview,
+    #[schemars(with = "Object")]
     pub(super) memory_roles: Roles,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<Object>")]
     pub(super) by_kind: Vec<Count>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<Object>")]
     pub(super) by_tag: Vec<Count>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Object>")]
     pub(super) performance_metrics: Option<Performance>,
+    #[schemars(with = "Object")]
     pub(super) learning: Learning,
     pub(super) embedding_model: String,
     pub(super) device: String,
     pub(super) sequence: u64,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 pub(super) struct SystemOverview {
     pub(super) total_memories: u64,
     pub(super) total_connections: u64,
@@ -267,7 +301,7 @@ pub(super) struct SystemOverview {
     pub(super) uptime_hours: f64,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 pub(super) struct Roles {
     pub(super) founders: u64,
     pub(super) members: u64,
@@ -275,13 +309,13 @@ pub(super) struct Roles {
     pub(super) exceptions: u64,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 pub(super) struct Count {
     pub(super) name: String,
     pub(super) count: u64,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 pub(super) struct Performance {
     pub(super) calls: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -290,7 +324,7 @@ pub(super) struct Performance {
     pub(super) retrieve: Timing,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 pub(super) struct Timing {
     pub(super) count: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -301,7 +335,7 @@ pub(super) struct Timing {
     pub(super) p99_ms: Option<f64>,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 pub(super) struct Learning {
     pub(super) learning_rate: f32,
     pub(super) decay_rate: f32,
@@ -314,13 +348,15 @@ pub(super) struct Learning {
 pub(super) struct Configured {
     /// False if everything already stood so
     pub(super) configuration_applied: bool,
+    #[schemars(with = "Vec<Object>")]
     pub(super) updated_parameters: Vec<Parameter>,
     /// Now in force
+    #[schemars(with = "Object")]
     pub(super) learning: Learning,
     pub(super) sequence: u64,
 }
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize)]
 pub(super) struct Parameter {
     pub(super) parameter_name: &'static str,
     pub(super) old_value: String,

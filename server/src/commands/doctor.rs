@@ -95,7 +95,7 @@ fn devices(settings: &Settings) -> Vec<Check> {
     let configured = settings.performance.device;
     let mut checks = vec![match try_engine(settings) {
         Ok(words) => check("engine", Verdict::Works, words),
-        Err(error) => check("engine", Verdict::Broken, format!("{error:#}")),
+        Err(error) => check("engine", Verdict::Broken, error.root_cause().to_string()),
     }];
     for device in [Device::Cpu, Device::Wgpu, Device::Cuda] {
         if device == configured {
@@ -106,7 +106,7 @@ fn devices(settings: &Settings) -> Vec<Check> {
         let name = format!("device {}", format!("{device:?}").to_lowercase());
         checks.push(match try_engine(&settings) {
             Ok(words) => check(name, Verdict::Works, words),
-            Err(error) => check(name, Verdict::Note, format!("{error:#}")),
+            Err(error) => check(name, Verdict::Note, error.root_cause().to_string()),
         });
     }
     checks

@@ -212,8 +212,9 @@ impl Summary {
     fn told(&self) -> String {
         let Summary { files, items, stored, repeated, failed_count, seconds, per_s, .. } = self;
         let mut text = format!(
-            "{items} items in {files} files: {stored} stored, {repeated} known already, {failed_count} refused; \
-             {seconds} s, {per_s} a second\n"
+            "{items} items in {files} file{}: {stored} stored, {repeated} known already, {failed_count} refused; \
+             {seconds} s, {per_s} a second\n",
+            if *files == 1 { "" } else { "s" },
         );
         for (field, count) in &self.ignored_fields {
             text.push_str(&format!("field {field:?} is read by nobody ({count} lines)\n"));

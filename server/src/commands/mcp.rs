@@ -12,10 +12,11 @@ use crate::shutdown;
 pub fn run(settings: Settings) -> anyhow::Result<ExitCode> {
     let engine = Engine::open(&settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let rpc = rpc_settings(&settings);
     let served = runtime.block_on(async {
         let stopping = shutdown::on_signals()?;
         tokio::select! {
-            served = cortexkg_rpc::mcp::serve_stdio((*engine).clone(), &rpc_settings(&settings)) => Ok(served?),
+            served = cortexkg_rpc::mcp::serve_stdio((*engine).clone(), &rpc) => Ok(served?),
             () = stopping.cancelled() => Ok(()),
         }
     });

@@ -47,7 +47,7 @@ impl Reader {
             Err(error) => return Err(Refusal::at(line, "line", format!("must be one JSON object: {error}"))),
         };
         let store = self.store(&mut fields)?;
-        for name in fields.map.into_keys() {
+        for (name, _) in fields.map {
             *self.ignored.entry(name).or_default() += 1;
         }
         Ok(Row { line, store })

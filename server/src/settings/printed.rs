@@ -14,7 +14,7 @@ impl Settings {
         let mut text = String::from(
             "# Every setting at its default. Later layers win: these defaults, --config FILE,\n\
              # CORTEXKG__SECTION__KEY in the environment, flags. Unknown keys are refused.\n\
-             # Printed from the code, and compared with it by a test.\n",
+             # Printed by `cortexkg config`, and compared with the code by a test.\n",
         );
         for section in SECTIONS {
             let _ = writeln!(text);

@@ -21,12 +21,12 @@ pub(super) fn table() -> Option<&'static Simd> {
     found.then_some(&TABLE)
 }
 
-fn dot(row: &[f16], query: &[f64]) -> f64 {
+pub(super) fn dot(row: &[f16], query: &[f64]) -> f64 {
     // SAFETY: the table is given out only where its instructions exist.
     unsafe { dot_avx2(row, query) }
 }
 
-fn encode_row(row: &[f32], vector: &mut [f16], codes: &mut [u8]) -> RowFactors {
+pub(super) fn encode_row(row: &[f32], vector: &mut [f16], codes: &mut [u8]) -> RowFactors {
     // SAFETY: the table is given out only where its instructions exist.
     unsafe { encode_row_avx2(row, vector, codes) }
 }
