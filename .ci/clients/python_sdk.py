@@ -47,6 +47,11 @@ async def contents(client, query):
     return {memory["memory_id"]: memory["content"] for memory in found["memories"]}
 
 
+async def memories(client):
+    """Live memories, as the server counts them."""
+    return (await succeed(client, "get_memory_stats", {}))["system_overview"]["total_memories"]
+
+
 async def scenario(client, subject):
     """Store, retrieve, update, delete, and three refusals."""
     first, second = f"{subject} keeps bees on the roof of the library.", f"{subject} keeps bees in the botanical garden."
@@ -66,11 +71,11 @@ async def scenario(client, subject):
     await refuse(client, "store_memory", {"content": first, "confidence": 7}, "confidence")
     await refuse(client, "retrieve_memory", {"query": subject, "limit": 0}, "limit")
 
-    before = (await succeed(client, "get_memory_stats", {}))["total_memories"]
+    before = await memories(client)
     deleted = await succeed(client, "delete_memory", {"memory_id": memory, "force_delete": True})
     expect(deleted["deletion_successful"] is True, f"delete told {deleted}")
     expect(memory not in await contents(client, f"Where does {subject} keep bees?"), "deleted, but recalled")
-    after = (await succeed(client, "get_memory_stats", {}))["total_memories"]
+    after = await memories(client)
     expect(after == before - 1, f"{before} memories before the deletion, {after} after it")
 
 

@@ -81,7 +81,10 @@ impl Config {
             }
         }
         if self.segment_bytes_max < 1 << 20 {
-            return Err(Error::Setting { setting: "segment_bytes_max", rule: "must be at least 1048576".into() });
+            return Err(Error::Setting {
+                setting: "segment_bytes_max",
+                rule: "must be at least 1048576".into(),
+            });
         }
         Ok(())
     }

@@ -52,7 +52,9 @@ pub enum Error {
         given: String,
     },
     /// A change of models was not finished.
-    #[error("{left} memories in {folder} still wait for the new model's vectors; run `cortexkg reembed` again to finish")]
+    #[error(
+        "{left} memories in {folder} still wait for the new model's vectors; run `cortexkg reembed` again to finish"
+    )]
     Reembedding {
         /// The data folder.
         folder: PathBuf,
@@ -99,11 +101,17 @@ impl Error {
             Error::Memory(Domain::NotFound(_)) => ErrorKind::NotFound,
             Error::Memory(Domain::Refused { .. }) => ErrorKind::Refused,
             Error::Memory(Domain::NotAvailable { .. }) => ErrorKind::NotAvailable,
-            Error::Memory(Domain::Format { .. } | Domain::Device(_)) | Error::Device(_) => ErrorKind::Internal,
-            Error::Embed(_) | Error::Journal(_) | Error::ShuttingDown | Error::NotYet { .. } => ErrorKind::Unavailable,
+            Error::Memory(Domain::Format { .. } | Domain::Device(_)) | Error::Device(_) => {
+                ErrorKind::Internal
+            }
+            Error::Embed(_) | Error::Journal(_) | Error::ShuttingDown | Error::NotYet { .. } => {
+                ErrorKind::Unavailable
+            }
             Error::Overloaded { .. } => ErrorKind::Overloaded,
             Error::DeadlineExceeded => ErrorKind::DeadlineExceeded,
-            Error::OtherModel { .. } | Error::Reembedding { .. } | Error::Setting { .. } => ErrorKind::Invalid,
+            Error::OtherModel { .. } | Error::Reembedding { .. } | Error::Setting { .. } => {
+                ErrorKind::Invalid
+            }
         }
     }
 }

@@ -48,7 +48,8 @@ pub(crate) fn recalls(
 ) -> JoinHandle<()> {
     spawn("embed-recalls", move || {
         while let Some(batch) = gather(&waiting, |_| 1) {
-            let batch: Vec<WaitingRecall> = batch.into_iter().filter_map(|entry| counters.still_wanted(entry)).collect();
+            let batch: Vec<WaitingRecall> =
+                batch.into_iter().filter_map(|entry| counters.still_wanted(entry)).collect();
             let queries: Vec<&str> = batch.iter().map(|entry| entry.request.request.query.as_str()).collect();
             match embed(&*embedder, &queries) {
                 Ok(vectors) => {
@@ -73,7 +74,8 @@ pub(crate) fn writes(
 ) -> JoinHandle<()> {
     spawn("embed-writes", move || {
         while let Some(batch) = gather(&waiting, Write::rows) {
-            let batch: Vec<Write> = batch.into_iter().filter_map(|write| write.still_wanted(&counters)).collect();
+            let batch: Vec<Write> =
+                batch.into_iter().filter_map(|write| write.still_wanted(&counters)).collect();
             let texts: Vec<Vec<String>> = batch.iter().map(texts).collect();
             let all: Vec<&str> = texts.iter().flatten().map(String::as_str).collect();
             let mut vectors = match embed(&*embedder, &all) {

@@ -126,14 +126,19 @@ impl EngineHandle {
     /// or damaged, [`Error::OtherModel`] if its vectors come from another model.
     pub fn open(config: Config) -> Result<EngineHandle, Error> {
         config.check()?;
-        let storage = DiskStorage::create(&config.data).map_err(journal)?;
+        // The model first: a model that is not there leaves no folder behind.
         let embedder: Arc<dyn Embedder> =
             cortexkg_embed::open(&config.model).map_err(|error| Error::Embed(error.to_string()))?.into();
+        let storage = DiskStorage::create(&config.data).map_err(journal)?;
         Self::open_on(storage, embedder, config)
     }
 
     /// Opens on any storage with any model; what tests of faults use.
-    pub fn open_on<S: Storage>(storage: S, embedder: Arc<dyn Embedder>, config: Config) -> Result<EngineHandle, Error>
+    pub fn open_on<S: Storage>(
+        storage: S,
+        embedder: Arc<dyn Embedder>,
+        config: Config,
+    ) -> Result<EngineHandle, Error>
     where
         S::File: Send,
         S::Lock: Send,
@@ -198,11 +203,17 @@ impl EngineHandle {
     pub fn store(&self, request: request::Store, call: Call) -> Ticket<answer::Stored> {
         let bytes = text_bytes(&request);
         let checked = request.check().map(|()| request);
-        self.enter(Op::Store, checked, 1, bytes, &call, |ends, entry| ends.writes.send(Write::Store(entry)).is_ok())
+        self.enter(Op::Store, checked, 1, bytes, &call, |ends, entry| {
+            ends.writes.send(Write::Store(entry)).is_ok()
+        })
     }
 
     /// store_memory for many at once; each is answered for itself, in order.
-    pub fn store_batch(&self, requests: Vec<request::Store>, call: Call) -> Ticket<Vec<Result<answer::Stored, Error>>> {
+    pub fn store_batch(
+        &self,
+        requests: Vec<request::Store>,
+        call: Call,
+    ) -> Ticket<Vec<Result<answer::Stored, Error>>> {
         let (len, bytes) = (requests.len() as u64, requests.iter().map(text_bytes).sum());
         let rows = requests.into_iter().map(|row| row.check().map(|()| row).map_err(Error::from)).collect();
         self.enter(Op::StoreBatch, Ok(StoreRows { rows }), len, bytes, &call, |ends, entry| {
@@ -226,12 +237,16 @@ impl EngineHandle {
     pub fn update(&self, request: request::Update, call: Call) -> Ticket<answer::Updated> {
         let bytes = request.content.as_ref().map_or(0, |content| content.len() as u64);
         let checked = request.check().map(|()| request);
-        self.enter(Op::Update, checked, 1, bytes, &call, |ends, entry| ends.writes.send(Write::Update(entry)).is_ok())
+        self.enter(Op::Update, checked, 1, bytes, &call, |ends, entry| {
+            ends.writes.send(Write::Update(entry)).is_ok()
+        })
     }
 
     /// delete_memory.
     pub fn delete(&self, request: request::Delete, call: Call) -> Ticket<answer::Deleted> {
-        self.enter(Op::Delete, Ok(request), 1, 0, &call, |ends, entry| ends.writes.send(Write::Delete(entry)).is_ok())
+        self.enter(Op::Delete, Ok(request), 1, 0, &call, |ends, entry| {
+            ends.writes.send(Write::Delete(entry)).is_ok()
+        })
     }
 
     /// analyze_memory_graph.
@@ -247,7 +262,11 @@ impl EngineHandle {
     }
 
     /// configure_learning.
-    pub fn configure_learning(&self, request: request::ConfigureLearning, call: Call) -> Ticket<answer::Configured> {
+    pub fn configure_learning(
+        &self,
+        request: request::ConfigureLearning,
+        call: Call,
+    ) -> Ticket<answer::Configured> {
         let checked = request.check().map(|()| request);
         self.enter(Op::ConfigureLearning, checked, 1, 0, &call, |ends, entry| {
             ends.writes.send(Write::Configure(entry)).is_ok()
@@ -356,7 +375,8 @@ impl Inner {
     fn close(&self) {
         self.shared.closed.store(true, Ordering::Release);
         let ends = self.ends.lock().ok().and_then(|mut ends| ends.take());
-        let threads = self.threads.lock().map(|mut threads| std::mem::take(&mut *threads)).unwrap_or_default();
+        let threads =
+            self.threads.lock().map(|mut threads| std::mem::take(&mut *threads)).unwrap_or_default();
         let Some(Ends { recalls, writes, jobs }) = ends else { return };
         // First what is still to be embedded reaches the worker, then the word to close does.
         drop((recalls, writes));
@@ -417,13 +437,20 @@ fn tag(embedder: &dyn Embedder) -> ModelTag {
 }
 
 /// A new folder gets its founding record; an old one must have been made with this model.
-fn found<S: Storage>(history: &mut History<S>, state: &mut State, tag: &ModelTag, config: &Config) -> Result<(), Error> {
+fn found<S: Storage>(
+    history: &mut History<S>,
+    state: &mut State,
+    tag: &ModelTag,
+    config: &Config,
+) -> Result<(), Error> {
     match state.model() {
-        Some(known) if known.fingerprint != tag.fingerprint || known.dim != tag.dim => Err(Error::OtherModel {
-            folder: config.data.clone(),
-            found: model_name(known),
-            given: model_name(tag),
-        }),
+        Some(known) if known.fingerprint != tag.fingerprint || known.dim != tag.dim => {
+            Err(Error::OtherModel {
+                folder: config.data.clone(),
+                found: model_name(known),
+                given: model_name(tag),
+            })
+        }
         Some(_) if state.reembedding() > 0 => {
             Err(Error::Reembedding { folder: config.data.clone(), left: state.reembedding() })
         }
@@ -464,7 +491,9 @@ pub fn reembed(config: &Config, progress: &mut dyn FnMut(u64, u64)) -> Result<u6
         let all: Vec<&str> = texts.iter().map(|(_, text)| text.as_str()).collect();
         let vectors = embedder.embed(&all).map_err(|error| Error::Embed(error.to_string()))?;
         let rows = texts.iter().enumerate();
-        let rows = rows.map(|(at, (id, _))| (*id, cortexkg_memory::state::vectors::narrow(vectors.row(at)))).collect();
+        let rows = rows
+            .map(|(at, (id, _))| (*id, cortexkg_memory::state::vectors::narrow(vectors.row(at))))
+            .collect();
         log(&mut state, Record::Reembedded(rows))?;
         done += texts.len() as u64;
         progress(done, total);

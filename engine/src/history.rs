@@ -5,8 +5,8 @@
 
 use std::io::{Read, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cortexkg_journal::{Log, LogOptions, Reader, SegmentLog, Seq, Storage, snapshot};
@@ -36,11 +36,18 @@ pub(crate) struct History<S: Storage> {
 
 impl<S: Storage> History<S> {
     /// Opens a folder and folds everything in it.
-    pub(crate) fn open(storage: S, options: LogOptions, snapshot_log_bytes: u64) -> Result<(Self, State), Error> {
+    pub(crate) fn open(
+        storage: S,
+        options: LogOptions,
+        snapshot_log_bytes: u64,
+    ) -> Result<(Self, State), Error> {
         let log = SegmentLog::open(storage.clone(), options).map_err(journal)?;
         let recovery = *log.recovery();
         if recovery.truncated_bytes > 0 {
-            tracing::warn!(bytes = recovery.truncated_bytes, "cut a write that was torn by a crash; nothing in it was acknowledged");
+            tracing::warn!(
+                bytes = recovery.truncated_bytes,
+                "cut a write that was torn by a crash; nothing in it was acknowledged"
+            );
         }
         let (state, snapshot_seq) = fold(&storage, &log)?;
         let log_bytes_since = log.bytes();
@@ -129,11 +136,17 @@ impl<S: Storage> History<S> {
 
     /// Whether enough log has gathered for a snapshot.
     pub(crate) fn wants_snapshot(&self) -> bool {
-        self.log_bytes_since >= self.snapshot_log_bytes && self.log.is_some() && !self.snapshot_running.load(Ordering::Acquire)
+        self.log_bytes_since >= self.snapshot_log_bytes
+            && self.log.is_some()
+            && !self.snapshot_running.load(Ordering::Acquire)
     }
 
     /// Writes a snapshot beside the work; `done` is called with its sequence when it is durable.
-    pub(crate) fn snapshot_in_background(&mut self, state: &State, done: impl FnOnce(Result<u64, Error>) + Send + 'static) {
+    pub(crate) fn snapshot_in_background(
+        &mut self,
+        state: &State,
+        done: impl FnOnce(Result<u64, Error>) + Send + 'static,
+    ) {
         let (storage, seq, bytes) = (self.storage.clone(), self.tail, state.to_bytes());
         self.log_bytes_since = 0;
         let running = Arc::clone(&self.snapshot_running);

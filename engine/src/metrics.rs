@@ -104,7 +104,8 @@ impl Histogram {
 
     pub(crate) fn observe(&self, elapsed: Duration) {
         let seconds = elapsed.as_secs_f64();
-        let bucket = (0..BUCKETS).find(|&bucket| seconds <= bound(bucket, Self::TIME_FIRST_S)).unwrap_or(BUCKETS);
+        let bucket =
+            (0..BUCKETS).find(|&bucket| seconds <= bound(bucket, Self::TIME_FIRST_S)).unwrap_or(BUCKETS);
         self.counts[bucket].fetch_add(1, Ordering::Relaxed);
         self.sum_us.fetch_add(elapsed.as_micros() as u64, Ordering::Relaxed);
     }
@@ -127,7 +128,12 @@ impl Histogram {
     fn snapshot(&self, first: f64, sum: f64) -> HistogramSnapshot {
         let counts: Vec<u64> = self.counts.iter().map(|count| count.load(Ordering::Relaxed)).collect();
         let count = counts.iter().sum();
-        HistogramSnapshot { bounds: (0..BUCKETS).map(|bucket| bound(bucket, first)).collect(), counts, sum, count }
+        HistogramSnapshot {
+            bounds: (0..BUCKETS).map(|bucket| bound(bucket, first)).collect(),
+            counts,
+            sum,
+            count,
+        }
     }
 }
 
@@ -148,7 +154,12 @@ impl HistogramSnapshot {
             }
             unreachable!("ranks end at the count; this is a bug")
         };
-        Timing { count: self.count, mean_ms: self.sum / self.count as f64 * 1e3, p50_ms: at(0.5), p99_ms: at(0.99) }
+        Timing {
+            count: self.count,
+            mean_ms: self.sum / self.count as f64 * 1e3,
+            p50_ms: at(0.5),
+            p99_ms: at(0.99),
+        }
     }
 }
 
@@ -217,7 +228,8 @@ impl Counters {
     pub(crate) fn metrics(&self) -> Metrics {
         let calls = Op::ALL.iter().map(|&(op, name)| {
             let counters = &self.calls[op as usize];
-            let errors = KINDS.iter().zip(&counters.errors).map(|(kind, n)| (*kind, n.load(Ordering::Relaxed)));
+            let errors =
+                KINDS.iter().zip(&counters.errors).map(|(kind, n)| (*kind, n.load(Ordering::Relaxed)));
             CallMetrics {
                 op: name,
                 ok: counters.ok.load(Ordering::Relaxed),

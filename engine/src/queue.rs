@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use cortexkg_memory::{MemoryId, answer, request};
 
-use crate::handle::Statistics;
-use crate::ticket::Reply;
 use crate::Error;
+use crate::handle::Statistics;
 use crate::metrics::Counters;
+use crate::ticket::Reply;
 
 /// Bounds and counts of what waits, shared by all ends.
 pub(crate) struct Admission {

@@ -88,7 +88,9 @@ impl<S: Storage> Worker<S> {
                 }
                 Job::Look(look) => looks.push(look),
                 Job::Snapshot(Ok(seq)) => self.history.snapshot_written(seq),
-                Job::Snapshot(Err(error)) => tracing::error!(%error, "a snapshot could not be written; the log goes on growing"),
+                Job::Snapshot(Err(error)) => {
+                    tracing::error!(%error, "a snapshot could not be written; the log goes on growing")
+                }
                 Job::Close => closing = true,
             }
             next = if rows < self.batch_len_max { self.jobs.try_recv().ok() } else { None };
@@ -142,7 +144,9 @@ impl<S: Storage> Worker<S> {
                 }
                 self.learn(&lessons);
             }
-            Err(error) => ready.into_iter().for_each(|(entry, _)| self.shared.counters.answer(entry, Err(error.clone()))),
+            Err(error) => ready
+                .into_iter()
+                .for_each(|(entry, _)| self.shared.counters.answer(entry, Err(error.clone()))),
         }
     }
 
@@ -204,7 +208,8 @@ impl<S: Storage> Worker<S> {
             .flat_map(|(rows, (_, vectors))| rows.iter().flatten().zip(vectors))
             .map(|(request, vector)| NewMemory { request, vector })
             .collect();
-        let decided = self.on_device(|state, resident, _| store_batch(state, resident, &batch, TenantId::default(), now()));
+        let decided = self
+            .on_device(|state, resident, _| store_batch(state, resident, &batch, TenantId::default(), now()));
         let decisions = match decided {
             Ok(decisions) => decisions,
             Err(error) => {
@@ -216,14 +221,17 @@ impl<S: Storage> Worker<S> {
         let mut decisions = decisions.into_iter();
         for ((write, _), rows) in stores.into_iter().zip(requests) {
             let first = turn.entries.len();
-            let mut answers: Vec<Result<(answer::Stored, Option<usize>), Error>> = Vec::with_capacity(rows.len());
+            let mut answers: Vec<Result<(answer::Stored, Option<usize>), Error>> =
+                Vec::with_capacity(rows.len());
             for row in rows {
-                answers.push(row.map(|_| match decisions.next().expect("a decision for each row; this is a bug") {
-                    Decision::Record(entry, stored) => {
-                        turn.entries.push(*entry);
-                        (*stored, Some(turn.entries.len() - 1 - first))
+                answers.push(row.map(|_| {
+                    match decisions.next().expect("a decision for each row; this is a bug") {
+                        Decision::Record(entry, stored) => {
+                            turn.entries.push(*entry);
+                            (*stored, Some(turn.entries.len() - 1 - first))
+                        }
+                        Decision::Repeated(stored) => (*stored, None),
                     }
-                    Decision::Repeated(stored) => (*stored, None),
                 }));
             }
             let shared = Arc::clone(&self.shared);
@@ -232,14 +240,17 @@ impl<S: Storage> Worker<S> {
                 Box::new(move |appended| {
                     let answers = appended.map(|at| {
                         let sequenced = |(mut stored, offset): (answer::Stored, Option<usize>)| {
-                            stored.sequence = offset.map_or(tail.max(at.saturating_sub(1)), |offset| at + offset as u64);
+                            stored.sequence =
+                                offset.map_or(tail.max(at.saturating_sub(1)), |offset| at + offset as u64);
                             stored
                         };
                         answers.into_iter().map(|answer| answer.map(sequenced)).collect::<Vec<_>>()
                     });
                     match write {
                         Write::Store(entry) => {
-                            let one = answers.and_then(|mut all| all.pop().expect("one answer for one row; this is a bug"));
+                            let one = answers.and_then(|mut all| {
+                                all.pop().expect("one answer for one row; this is a bug")
+                            });
                             shared.counters.answer(entry, one);
                         }
                         Write::StoreBatch(entry) => shared.counters.answer(entry, answers),
@@ -266,13 +277,16 @@ impl<S: Storage> Worker<S> {
                     Ok((record, mut updated)) => {
                         let wrote = record.is_some();
                         turn.entries.extend(record);
-                        turn.pending.push((at, Box::new(move |appended| {
-                            let answer = appended.map(|sequence| {
-                                updated.sequence = if wrote { sequence } else { tail };
-                                updated
-                            });
-                            shared.counters.answer(entry, answer);
-                        })));
+                        turn.pending.push((
+                            at,
+                            Box::new(move |appended| {
+                                let answer = appended.map(|sequence| {
+                                    updated.sequence = if wrote { sequence } else { tail };
+                                    updated
+                                });
+                                shared.counters.answer(entry, answer);
+                            }),
+                        ));
                     }
                     Err(error) => shared.counters.answer(entry, Err(error)),
                 }
@@ -280,13 +294,16 @@ impl<S: Storage> Worker<S> {
             Write::Delete(entry) => match change::delete(&mut self.state, &entry.request, tenant, now()) {
                 Ok((record, mut deleted)) => {
                     turn.entries.push(record);
-                    turn.pending.push((at, Box::new(move |appended| {
-                        let answer = appended.map(|sequence| {
-                            deleted.sequence = sequence;
-                            deleted
-                        });
-                        shared.counters.answer(entry, answer);
-                    })));
+                    turn.pending.push((
+                        at,
+                        Box::new(move |appended| {
+                            let answer = appended.map(|sequence| {
+                                deleted.sequence = sequence;
+                                deleted
+                            });
+                            shared.counters.answer(entry, answer);
+                        }),
+                    ));
                 }
                 Err(error) => shared.counters.answer(entry, Err(error.into())),
             },
@@ -294,15 +311,20 @@ impl<S: Storage> Worker<S> {
                 let (record, mut configured) = change::configure(&mut self.state, &entry.request, tenant);
                 let wrote = record.is_some();
                 turn.entries.extend(record);
-                turn.pending.push((at, Box::new(move |appended| {
-                    let answer = appended.map(|sequence| {
-                        configured.sequence = if wrote { sequence } else { tail };
-                        configured
-                    });
-                    shared.counters.answer(entry, answer);
-                })));
+                turn.pending.push((
+                    at,
+                    Box::new(move |appended| {
+                        let answer = appended.map(|sequence| {
+                            configured.sequence = if wrote { sequence } else { tail };
+                            configured
+                        });
+                        shared.counters.answer(entry, answer);
+                    }),
+                ));
             }
-            Write::Store(_) | Write::StoreBatch(_) => unreachable!("stores are decided together; this is a bug"),
+            Write::Store(_) | Write::StoreBatch(_) => {
+                unreachable!("stores are decided together; this is a bug")
+            }
         }
     }
 
@@ -319,7 +341,8 @@ impl<S: Storage> Worker<S> {
                 shared.counters.answer(entry, answer);
             }
             Look::Analyze(entry) => {
-                let answer = early(entry.at_least).and_then(|()| Ok(analyze::analyze(&self.state, &entry.request)?));
+                let answer =
+                    early(entry.at_least).and_then(|()| Ok(analyze::analyze(&self.state, &entry.request)?));
                 shared.counters.answer(entry, answer);
             }
             Look::Stats(entry) => {

@@ -65,7 +65,10 @@ fn a_full_disk_refuses_and_recovers() {
     let engine = on_disk(&disk).expect("opens");
     engine.store(fact("Before it was full."), Call::default()).wait().unwrap();
     disk.set_room(Some(disk.used_bytes() + 100));
-    assert_eq!(engine.store(fact("No room for this."), Call::default()).wait().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(
+        engine.store(fact("No room for this."), Call::default()).wait().unwrap_err().kind(),
+        ErrorKind::Unavailable
+    );
     assert_eq!(engine.health().memories, 1);
     disk.set_room(None);
     std::thread::sleep(std::time::Duration::from_millis(1100));

@@ -5,7 +5,8 @@ mod common;
 use common::{ask, config, fact};
 use cortexkg_engine::answer::{Role, StepNode};
 use cortexkg_engine::request::{
-    Analysis, Analyze, CleanupMode, ConfigureLearning, Delete, Kind, LearningMode, Place, StatsQuery, Store, Strategy, Update,
+    Analysis, Analyze, CleanupMode, ConfigureLearning, Delete, Kind, LearningMode, Place, StatsQuery, Store,
+    Strategy, Update,
 };
 use cortexkg_engine::{Call, EngineHandle, Error, ErrorKind, MemoryId, Timestamp};
 
@@ -22,22 +23,38 @@ fn what_is_stored_is_recalled_over_two_hops_and_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let engine = open(&folder);
     store(&engine, fact("Zorvan Telk\nZorvan Telk is a glass blower who was born in Brimholt."));
-    let town = store(&engine, fact("Brimholt\nBrimholt is a harbour town on the river Oss, known for its salt market."));
-    for other in ["The cat sat on the mat.", "Rain is expected in the afternoon.", "Quarterly numbers are due on Friday."] {
+    let town = store(
+        &engine,
+        fact("Brimholt\nBrimholt is a harbour town on the river Oss, known for its salt market."),
+    );
+    for other in [
+        "The cat sat on the mat.",
+        "Rain is expected in the afternoon.",
+        "Quarterly numbers are due on Friday.",
+    ] {
         store(&engine, fact(other));
     }
     let check = |engine: &EngineHandle| {
-        let recalled = engine.retrieve(ask("On which river lies the town where Zorvan Telk was born?"), Call::default()).wait().unwrap();
+        let recalled = engine
+            .retrieve(ask("On which river lies the town where Zorvan Telk was born?"), Call::default())
+            .wait()
+            .unwrap();
         assert_eq!(recalled.query_entities, ["zorvan telk"]);
         let town = recalled.memories.iter().take(2).find(|recalled| recalled.memory.id == town.id);
         let town = town.unwrap_or_else(|| panic!("the second hop is missing: {recalled:#?}"));
-        let entities = town.path.iter().filter(|step| matches!(&step.node, StepNode::Entity(name) if name == "brimholt"));
+        let entities = town
+            .path
+            .iter()
+            .filter(|step| matches!(&step.node, StepNode::Entity(name) if name == "brimholt"));
         assert_eq!(entities.count(), 1, "the spikes went over the town's name: {:?}", town.path);
         assert!(town.path.windows(2).all(|pair| pair[0].spike_ms <= pair[1].spike_ms));
     };
     check(&engine);
     engine.close();
-    assert_eq!(engine.store(fact("too late"), Call::default()).wait().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(
+        engine.store(fact("too late"), Call::default()).wait().unwrap_err().kind(),
+        ErrorKind::Unavailable
+    );
     let again = open(&folder);
     check(&again);
     assert_eq!(again.health().memories, 5);
@@ -70,16 +87,19 @@ fn a_repeat_a_change_and_something_new_find_their_places() {
 
 #[test]
 fn a_batch_decides_as_one_by_one_would() {
-    let texts: Vec<String> = (0..40).map(|n| match n % 4 {
-        0 => format!("Harbour master Oda Lind signed order {} in Veldt.", n / 8),
-        1 => format!("The ferry to Veldt leaves at {} o'clock.", n % 12),
-        2 => "Salt prices rose again.".to_owned(),
-        _ => format!("Note {n}: ask Oda Lind about the ferry."),
-    }).collect();
+    let texts: Vec<String> = (0..40)
+        .map(|n| match n % 4 {
+            0 => format!("Harbour master Oda Lind signed order {} in Veldt.", n / 8),
+            1 => format!("The ferry to Veldt leaves at {} o'clock.", n % 12),
+            2 => "Salt prices rose again.".to_owned(),
+            _ => format!("Note {n}: ask Oda Lind about the ferry."),
+        })
+        .collect();
     let (one, many) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (one, many) = (open(&one), open(&many));
     let singly: Vec<_> = texts.iter().map(|text| store(&one, fact(text))).collect();
-    let together = many.store_batch(texts.iter().map(|text| fact(text)).collect(), Call::default()).wait().unwrap();
+    let together =
+        many.store_batch(texts.iter().map(|text| fact(text)).collect(), Call::default()).wait().unwrap();
     for (alone, batched) in singly.iter().zip(together) {
         let (a, b) = (alone.allocation.as_ref().unwrap(), batched.unwrap().allocation.unwrap());
         assert_eq!((a.column, a.role), (b.column, b.role), "memory {}", alone.id);
@@ -94,7 +114,10 @@ fn one_bad_row_fails_alone_and_a_repeated_key_stores_nothing() {
     let batch = vec![keyed.clone(), fact("   "), keyed.clone(), fact("another")];
     let answers = engine.store_batch(batch, Call::default()).wait().unwrap();
     let first = answers[0].as_ref().unwrap();
-    assert!(matches!(&answers[1], Err(Error::Memory(cortexkg_memory::Error::Invalid { field: "content", .. }))));
+    assert!(matches!(
+        &answers[1],
+        Err(Error::Memory(cortexkg_memory::Error::Invalid { field: "content", .. }))
+    ));
     assert!(answers[2].as_ref().unwrap().repeated && answers[2].as_ref().unwrap().id == first.id);
     assert!(answers[3].is_ok());
     engine.close();
@@ -108,7 +131,10 @@ fn one_bad_row_fails_alone_and_a_repeated_key_stores_nothing() {
 fn updates_are_found_by_their_new_words_only() {
     let folder = tempfile::tempdir().unwrap();
     let engine = open(&folder);
-    let stored = store(&engine, Store { tags: vec!["old".into(), "both".into()], ..fact("The archive key hangs beside the boiler.") });
+    let stored = store(
+        &engine,
+        Store { tags: vec!["old".into(), "both".into()], ..fact("The archive key hangs beside the boiler.") },
+    );
     let update = Update {
         content: Some("The archive key lies inside the piano.".into()),
         add_tags: vec!["new".into()],
@@ -121,13 +147,18 @@ fn updates_are_found_by_their_new_words_only() {
     assert_eq!((fields, updated.version), (vec!["confidence", "tags", "content"], 2));
     assert_eq!(engine.update(update, Call::default()).wait().unwrap().changes, []);
     let terms = |query: &str| {
-        let recall = cortexkg_engine::request::Retrieve { strategy: Strategy::Lexical, threshold: 0.1, ..ask(query) };
+        let recall =
+            cortexkg_engine::request::Retrieve { strategy: Strategy::Lexical, threshold: 0.1, ..ask(query) };
         engine.retrieve(recall, Call::default()).wait().unwrap().memories.len()
     };
     assert_eq!((terms("boiler"), terms("piano")), (0, 1));
     let memory = engine.get(stored.id, Call::default()).wait().unwrap();
-    assert_eq!((memory.tags, memory.confidence, memory.version), (vec!["both".to_owned(), "new".to_owned()], 0.5, 2));
-    let missing = engine.update(Update { confidence: Some(0.1), ..Update::of(MemoryId(99)) }, Call::default()).wait();
+    assert_eq!(
+        (memory.tags, memory.confidence, memory.version),
+        (vec!["both".to_owned(), "new".to_owned()], 0.5, 2)
+    );
+    let missing =
+        engine.update(Update { confidence: Some(0.1), ..Update::of(MemoryId(99)) }, Call::default()).wait();
     assert_eq!(missing.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
@@ -142,13 +173,21 @@ fn deletion_asks_first_where_others_lean_on_a_memory() {
     let delete = Delete { id: subject.id, force: false, cleanup: CleanupMode::Standard };
     let refused = engine.delete(delete, Call::default()).wait().unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Refused);
-    assert!(refused.to_string().contains("veldt") && refused.to_string().contains("force_delete"), "{refused}");
+    assert!(
+        refused.to_string().contains("veldt") && refused.to_string().contains("force_delete"),
+        "{refused}"
+    );
     let deleted = engine.delete(Delete { force: true, ..delete }, Call::default()).wait().unwrap();
     assert!(deleted.edges_removed > 0);
     assert_eq!(engine.get(subject.id, Call::default()).wait().unwrap_err().kind(), ErrorKind::NotFound);
     let recalled = engine.retrieve(ask("Veldt harbour"), Call::default()).wait().unwrap();
     assert!(recalled.memories.iter().all(|recalled| recalled.memory.id != subject.id));
-    let integrity = Analyze { analysis: Analysis::MemoryIntegrity, memory_ids: vec![], include_pathways: false, max_depth: 10 };
+    let integrity = Analyze {
+        analysis: Analysis::MemoryIntegrity,
+        memory_ids: vec![],
+        include_pathways: false,
+        max_depth: 10,
+    };
     let checked = engine.analyze(integrity, Call::default()).wait().unwrap();
     assert!(checked.findings.iter().all(|finding| finding.problems.is_empty()), "{:?}", checked.findings);
 }
@@ -159,13 +198,23 @@ fn filters_hold_before_anything_is_ranked() {
     let engine = open(&folder);
     for n in 0..30i64 {
         let tags = if n % 10 == 0 { vec!["rare".to_owned()] } else { vec![] };
-        store(&engine, Store { tags, occurred_at: Some(Timestamp(n * 1_000_000)), ..fact(&format!("Ferry log {n}: calm sea.")) });
+        store(
+            &engine,
+            Store {
+                tags,
+                occurred_at: Some(Timestamp(n * 1_000_000)),
+                ..fact(&format!("Ferry log {n}: calm sea."))
+            },
+        );
     }
     let mut recall = ask("calm sea ferry");
     recall.tag_filter = vec!["rare".into()];
     let found = engine.retrieve(recall.clone(), Call::default()).wait().unwrap();
     assert_eq!((found.memories.len(), found.searched), (3, 3));
-    recall.time_range = Some(cortexkg_engine::request::TimeRange { start: Some(Timestamp(10_000_000)), end: Some(Timestamp(20_000_000)) });
+    recall.time_range = Some(cortexkg_engine::request::TimeRange {
+        start: Some(Timestamp(10_000_000)),
+        end: Some(Timestamp(20_000_000)),
+    });
     assert_eq!(engine.retrieve(recall.clone(), Call::default()).wait().unwrap().memories.len(), 1);
     recall.tag_filter = vec!["never used".into()];
     assert_eq!(engine.retrieve(recall, Call::default()).wait().unwrap().memories.len(), 0);
@@ -184,9 +233,16 @@ fn a_turn_brings_its_neighbours() {
         let folder = tempfile::tempdir().unwrap();
         let engine = open(&folder);
         let place = |part| ordered.then(|| Place { sequence: "s1".into(), part, parts: None });
-        let turns = lines.iter().zip(0..).map(|(line, part)| Store { kind: Kind::Turn, place: place(part), ..fact(line) });
+        let turns = lines.iter().zip(0..).map(|(line, part)| Store {
+            kind: Kind::Turn,
+            place: place(part),
+            ..fact(line)
+        });
         engine.store_batch(turns.collect(), Call::default()).wait().unwrap();
-        let recalled = engine.retrieve(ask("What odd thing happened at the lighthouse?"), Call::default()).wait().unwrap();
+        let recalled = engine
+            .retrieve(ask("What odd thing happened at the lighthouse?"), Call::default())
+            .wait()
+            .unwrap();
         let at = recalled.memories.iter().position(|recalled| recalled.memory.content.contains("seal"));
         at.map(|at| recalled.memories[at].clone())
     };
@@ -198,13 +254,24 @@ fn a_turn_brings_its_neighbours() {
 fn learning_is_configured_measured_and_only_for_those_who_may() {
     let folder = tempfile::tempdir().unwrap();
     let engine = open(&folder);
-    let set = ConfigureLearning { learning_rate: Some(0.5), activation_threshold: Some(0.0), learning_mode: Some(LearningMode::Hebbian), ..Default::default() };
+    let set = ConfigureLearning {
+        learning_rate: Some(0.5),
+        activation_threshold: Some(0.0),
+        learning_mode: Some(LearningMode::Hebbian),
+        ..Default::default()
+    };
     let configured = engine.configure_learning(set, Call::default()).wait().unwrap();
     assert_eq!(configured.changes.len(), 3);
-    for text in ["The red kite nests in the oak.", "The red kite hunts over the marsh.", "Tax forms are due in April."] {
+    for text in [
+        "The red kite nests in the oak.",
+        "The red kite hunts over the marsh.",
+        "Tax forms are due in April.",
+    ] {
         store(&engine, fact(text));
     }
-    let learned = |engine: &EngineHandle| engine.stats(StatsQuery::default(), Call::default()).wait().unwrap().state.learned;
+    let learned = |engine: &EngineHandle| {
+        engine.stats(StatsQuery::default(), Call::default()).wait().unwrap().state.learned
+    };
     engine.retrieve(ask("red kite"), Call::default()).wait().unwrap();
     assert_eq!(learned(&engine), 0, "a reader changes nothing");
     engine.retrieve(ask("red kite"), Call { may_learn: true, ..Call::default() }).wait().unwrap();
@@ -237,7 +304,10 @@ fn a_folder_of_another_model_is_refused_with_the_way_out() {
         log.append(&[&founded], Seq::ZERO).unwrap();
     }
     let refused = EngineHandle::open(config(folder.path())).err().expect("refused");
-    assert!(refused.to_string().contains("another") && refused.to_string().contains("cortexkg reembed"), "{refused}");
+    assert!(
+        refused.to_string().contains("another") && refused.to_string().contains("cortexkg reembed"),
+        "{refused}"
+    );
     assert_eq!(cortexkg_engine::reembed(&config(folder.path()), &mut |_, _| {}).unwrap(), 0);
     assert!(EngineHandle::open(config(folder.path())).is_ok());
 }
@@ -248,7 +318,12 @@ fn analyses_that_do_not_exist_say_so() {
     let engine = open(&folder);
     store(&engine, fact("Veldt\nVeldt is a harbour town."));
     let analyze = |analysis| {
-        engine.analyze(Analyze { analysis, memory_ids: vec![], include_pathways: true, max_depth: 3 }, Call::default()).wait()
+        engine
+            .analyze(
+                Analyze { analysis, memory_ids: vec![], include_pathways: true, max_depth: 3 },
+                Call::default(),
+            )
+            .wait()
     };
     assert_eq!(analyze(Analysis::Centrality).unwrap_err().kind(), ErrorKind::NotAvailable);
     let counts = analyze(Analysis::Connectivity).unwrap().counts;

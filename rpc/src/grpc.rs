@@ -83,7 +83,9 @@ pub fn routes(engine: EngineHandle, settings: &Settings) -> (Routes, Serving) {
     let routes = Routes::new(memory)
         .add_service(health)
         .add_service(describe().build_v1().expect("descriptors come from the build script; this is a bug"))
-        .add_service(describe().build_v1alpha().expect("descriptors come from the build script; this is a bug"));
+        .add_service(
+            describe().build_v1alpha().expect("descriptors come from the build script; this is a bug"),
+        );
     (routes, serving)
 }
 

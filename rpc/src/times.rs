@@ -43,7 +43,6 @@ pub(crate) fn to_proto(at: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: at.0.div_euclid(1_000_000), nanos: nanos as i32 }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

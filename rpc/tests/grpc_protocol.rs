@@ -8,8 +8,8 @@ use common::Engine;
 use common::doors::{Grpc, to_store_request};
 use cortexkg_engine::request;
 use cortexkg_rpc::grpc::proto::{
-    self, ItemError, RetrieveManyRequest, RetrieveRequest, StoreBatchRequest, StoreRequest, StoreStreamRequest,
-    retrieve_many_response, store_outcome,
+    self, ItemError, RetrieveManyRequest, RetrieveRequest, StoreBatchRequest, StoreRequest,
+    StoreStreamRequest, retrieve_many_response, store_outcome,
 };
 use cortexkg_rpc::{Settings, grpc};
 use futures::{StreamExt, stream};
@@ -158,7 +158,8 @@ async fn a_stream_answers_each_item_in_order() {
 #[tokio::test]
 async fn many_queries_get_one_answer_each_under_their_index() {
     let (_engine, door) = open().await;
-    let items = (0..10).map(|number| memory(&format!("Keeper Quill{number} guards gate {number}."))).collect();
+    let items =
+        (0..10).map(|number| memory(&format!("Keeper Quill{number} guards gate {number}."))).collect();
     door.0.clone().store_batch(StoreBatchRequest { items }).await.unwrap();
     let mut queries: Vec<_> = (0..10)
         .map(|number| RetrieveRequest {
@@ -339,17 +340,16 @@ async fn reflection_answers_in_both_versions() {
     let router = routes.prepare().into_axum_router();
     macro_rules! listed {
         ($version:ident) => {{
+            use tonic_reflection::pb::$version::ServerReflectionRequest;
             use tonic_reflection::pb::$version::server_reflection_client::ServerReflectionClient;
             use tonic_reflection::pb::$version::server_reflection_request::MessageRequest;
             use tonic_reflection::pb::$version::server_reflection_response::MessageResponse;
-            use tonic_reflection::pb::$version::ServerReflectionRequest;
             let ask = ServerReflectionRequest {
                 host: String::new(),
                 message_request: Some(MessageRequest::ListServices(String::new())),
             };
             let mut client = ServerReflectionClient::new(router.clone());
-            let mut answers =
-                client.server_reflection_info(stream::iter([ask])).await.unwrap().into_inner();
+            let mut answers = client.server_reflection_info(stream::iter([ask])).await.unwrap().into_inner();
             match answers.next().await.unwrap().unwrap().message_response.unwrap() {
                 MessageResponse::ListServicesResponse(list) => {
                     list.service.into_iter().map(|service| service.name).collect::<Vec<_>>()

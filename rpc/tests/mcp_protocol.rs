@@ -17,7 +17,8 @@ fn open() -> (Engine, axum::Router) {
 }
 
 async fn memories(router: &axum::Router) -> Value {
-    let message = http::call(router, "get_memory_stats", json!({"include_performance": false})).await.message();
+    let message =
+        http::call(router, "get_memory_stats", json!({"include_performance": false})).await.message();
     let result = &message["result"]["structuredContent"]["result"];
     json!([result["system_overview"]["total_memories"], result["sequence"], result["learning"]])
 }
@@ -29,7 +30,10 @@ async fn discovery_names_the_server_and_what_it_has() {
     assert_eq!(reply.status, StatusCode::OK);
     let result = &reply.message()["result"];
     let versions = result["supportedVersions"].as_array().unwrap();
-    assert!(versions.contains(&json!("2026-07-28")) && versions.contains(&json!("2025-11-25")), "{versions:?}");
+    assert!(
+        versions.contains(&json!("2026-07-28")) && versions.contains(&json!("2025-11-25")),
+        "{versions:?}"
+    );
     assert_eq!(result["capabilities"], json!({"tools": {}}));
     assert!(result.to_string().contains("\"name\":\"cortexkg\""), "{result}");
 }
@@ -120,7 +124,8 @@ async fn without_sessions_older_clients_are_served_statelessly() {
 #[tokio::test]
 async fn what_is_not_declared_is_not_a_method() {
     let (_engine, router) = open();
-    for method in ["prompts/list", "resources/list", "resources/templates/list", "completion/complete", "nonsense"]
+    for method in
+        ["prompts/list", "resources/list", "resources/templates/list", "completion/complete", "nonsense"]
     {
         let params = match method {
             "completion/complete" => {
@@ -226,13 +231,21 @@ async fn arguments_of_wrong_types_and_names_are_refused_and_change_nothing() {
             json!({"content": "x", "confidence": "high"}),
             "confidence: must be a number from 0.0 to 1.0",
         ),
-        ("store_memory", json!({"content": "x", "confidence": 1e39}), "confidence: must be a number from 0.0 to 1.0"),
+        (
+            "store_memory",
+            json!({"content": "x", "confidence": 1e39}),
+            "confidence: must be a number from 0.0 to 1.0",
+        ),
         ("store_memory", json!({"content": "x", "tags": "a,b"}), "tags: must be a list of strings"),
         ("store_memory", json!({"content": "x", "tags": [1]}), "tags[0]: must be a string"),
         ("store_memory", json!({"content": "x", "kind": "Turn"}), "kind: is not a parameter"),
         ("retrieve_memory", json!({"query": "x", "limit": "5"}), "limit: must be an integer from 1 to 100"),
         ("retrieve_memory", json!({"query": "x", "limit": 1.5}), "limit: must be an integer from 1 to 100"),
-        ("retrieve_memory", json!({"query": "x", "strategy": "Lexical"}), "strategy: must be one of Semantic"),
+        (
+            "retrieve_memory",
+            json!({"query": "x", "strategy": "Lexical"}),
+            "strategy: must be one of Semantic",
+        ),
         ("retrieve_memory", json!({"query": "x", "time_range": "today"}), "time_range: must be an object"),
         (
             "retrieve_memory",
@@ -243,20 +256,40 @@ async fn arguments_of_wrong_types_and_names_are_refused_and_change_nothing() {
         ("update_memory", json!({"memory_id": 3, "new_content": "x"}), "memory_id: must be a string"),
         ("update_memory", json!({"memory_id": "3", "new_content": "x"}), "memory_id: must look like m1f"),
         ("update_memory", json!({"memory_id": "m1", "content": "x"}), "content: is not a parameter"),
-        ("delete_memory", json!({"memory_id": "m1", "force_delete": "yes"}), "force_delete: must be true or false"),
+        (
+            "delete_memory",
+            json!({"memory_id": "m1", "force_delete": "yes"}),
+            "force_delete: must be true or false",
+        ),
         ("delete_memory", json!({"memory_id": "m1", "force": true}), "force: is not a parameter"),
-        ("delete_memory", json!({"memory_id": "m1", "cleanup_mode": 2}), "cleanup_mode: must be one of Minimal"),
+        (
+            "delete_memory",
+            json!({"memory_id": "m1", "cleanup_mode": 2}),
+            "cleanup_mode: must be one of Minimal",
+        ),
         ("analyze_memory_graph", json!({}), "analysis_type: is required"),
-        ("analyze_memory_graph", json!({"analysis_type": "All"}), "analysis_type: must be one of Connectivity"),
+        (
+            "analyze_memory_graph",
+            json!({"analysis_type": "All"}),
+            "analysis_type: must be one of Connectivity",
+        ),
         (
             "analyze_memory_graph",
             json!({"analysis_type": "Connectivity", "memory_ids": ["m1", "x"]}),
             "memory_id: must look like m1f",
         ),
-        ("analyze_memory_graph", json!({"analysis_type": "Connectivity", "depth": 2}), "depth: is not a parameter"),
+        (
+            "analyze_memory_graph",
+            json!({"analysis_type": "Connectivity", "depth": 2}),
+            "depth: is not a parameter",
+        ),
         ("get_memory_stats", json!({"include_performance": 1}), "include_performance: must be true or false"),
         ("get_memory_stats", json!({"verbose": true}), "verbose: is not a parameter"),
-        ("configure_learning", json!({"learning_rate": [0.1]}), "learning_rate: must be a number from 0.0 to 1.0"),
+        (
+            "configure_learning",
+            json!({"learning_rate": [0.1]}),
+            "learning_rate: must be a number from 0.0 to 1.0",
+        ),
         ("configure_learning", json!({"learning_mode": "Stdp"}), "learning_mode: must be one of Hebbian"),
         ("configure_learning", json!({"batch_size": 16}), "batch_size: is not a parameter"),
     ];

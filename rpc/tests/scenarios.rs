@@ -51,7 +51,8 @@ async fn a_recall_says_why_when_asked(door: &impl Door) {
 }
 
 async fn filters_leave_out_what_does_not_fit(door: &impl Door) {
-    let tagged = request::Store { tags: vec!["ship".into(), "blue".into()], ..memory("The barge Otter is blue.") };
+    let tagged =
+        request::Store { tags: vec!["ship".into(), "blue".into()], ..memory("The barge Otter is blue.") };
     let tagged = door.store(&tagged).await.unwrap();
     door.store(&memory("The barge Heron is red.")).await.unwrap();
 
@@ -75,7 +76,8 @@ async fn filters_leave_out_what_does_not_fit(door: &impl Door) {
 }
 
 async fn every_strategy_of_the_specification_answers(door: &impl Door) {
-    let stored = door.store(&memory("The observatory of Sonneberg photographs variable stars.")).await.unwrap();
+    let stored =
+        door.store(&memory("The observatory of Sonneberg photographs variable stars.")).await.unwrap();
     for strategy in [
         request::Strategy::SemanticSimilarity,
         request::Strategy::StructuralMatching,
@@ -129,7 +131,8 @@ async fn the_graph_can_be_looked_at(door: &impl Door) {
     };
     assert_eq!(door.analyze(&whole(request::Analysis::Connectivity)).await, Ok(2));
     assert_eq!(door.analyze(&whole(request::Analysis::MemoryIntegrity)).await, Ok(2));
-    let missing = request::Analyze { memory_ids: vec![MemoryId(0xdead)], ..whole(request::Analysis::Connectivity) };
+    let missing =
+        request::Analyze { memory_ids: vec![MemoryId(0xdead)], ..whole(request::Analysis::Connectivity) };
     let refused = door.analyze(&missing).await.unwrap_err();
     assert!(refused.starts_with("memory_id: no memory mdead exists"), "{refused}");
     let later = door.analyze(&whole(request::Analysis::Centrality)).await.unwrap_err();

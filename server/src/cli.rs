@@ -163,7 +163,8 @@ fn device(word: &str) -> Result<Device, String> {
 
 /// The environment without what is no text; a setting that is no text cannot be ours.
 fn unicode_variables() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 #[cfg(test)]

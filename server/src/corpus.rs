@@ -68,19 +68,37 @@ impl Corpus {
         let (town, trade, thing, year) = (self.town(), self.random.of(TRADES), self.thing(), self.year());
         let (quality, habit) = (self.random.of(QUALITIES), self.random.of(HABITS));
         match self.random.below(10) {
-            0 => format!("{person} has worked as a {trade} in {town} since {year} and lives near the {thing}."),
-            1 => format!("In {year} {person} repaired the {quality} {thing} in {town} together with a {trade}."),
-            2 => format!("{person} told the {trade} that the {thing} is {quality} and should not be moved before {year}."),
-            3 => format!("The {thing} of {town} was built in {year} by {person}, a {trade} with {quality} ideas."),
-            4 => format!("Every week {person} likes to {habit} in {town}, usually beside the {quality} {thing}."),
-            5 => format!("{person} prefers a {quality} {thing} because the {trade} from {town} recommended it in {year}."),
+            0 => {
+                format!("{person} has worked as a {trade} in {town} since {year} and lives near the {thing}.")
+            }
+            1 => format!(
+                "In {year} {person} repaired the {quality} {thing} in {town} together with a {trade}."
+            ),
+            2 => format!(
+                "{person} told the {trade} that the {thing} is {quality} and should not be moved before {year}."
+            ),
+            3 => format!(
+                "The {thing} of {town} was built in {year} by {person}, a {trade} with {quality} ideas."
+            ),
+            4 => format!(
+                "Every week {person} likes to {habit} in {town}, usually beside the {quality} {thing}."
+            ),
+            5 => format!(
+                "{person} prefers a {quality} {thing} because the {trade} from {town} recommended it in {year}."
+            ),
             6 => {
                 let other = self.person();
-                format!("{person} met {other} in {town} in {year}, when both wanted to {habit} near the {thing}.")
+                format!(
+                    "{person} met {other} in {town} in {year}, when both wanted to {habit} near the {thing}."
+                )
             }
-            7 => format!("The {trade} {person} keeps the keys of the {thing} in {town} since the {quality} winter of {year}."),
+            7 => format!(
+                "The {trade} {person} keeps the keys of the {thing} in {town} since the {quality} winter of {year}."
+            ),
             8 => format!("After {year} {person} stopped trying to {habit} and became a {trade} in {town}."),
-            _ => format!("{person} ordered a {quality} {thing} from {town} for the {trade}; it arrives in {year}."),
+            _ => format!(
+                "{person} ordered a {quality} {thing} from {town} for the {trade}; it arrives in {year}."
+            ),
         }
     }
 
@@ -110,51 +128,129 @@ impl Corpus {
 
 /// FNV-1a; a set of hashes instead of a set of texts keeps the generator small beside what is measured.
 fn fingerprint(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 const GIVEN: &[&str] = &[
-    "Ada", "Amir", "Anouk", "Bela", "Boris", "Carla", "Chen", "Dara", "Diego", "Edith", "Emeka", "Farah", "Felix", "Greta",
-    "Hana", "Hugo", "Ines", "Ivan", "Jamal", "Jonas", "Kaya", "Lena", "Liam", "Mara", "Mateo", "Mina", "Nadia", "Nils",
-    "Olga", "Omar", "Paula", "Petra", "Quinn", "Rafael", "Rosa", "Sami", "Selma", "Tariq", "Tove", "Uma", "Viktor", "Wanda",
-    "Xenia", "Yara", "Yusuf", "Zoe",
+    "Ada", "Amir", "Anouk", "Bela", "Boris", "Carla", "Chen", "Dara", "Diego", "Edith", "Emeka", "Farah",
+    "Felix", "Greta", "Hana", "Hugo", "Ines", "Ivan", "Jamal", "Jonas", "Kaya", "Lena", "Liam", "Mara",
+    "Mateo", "Mina", "Nadia", "Nils", "Olga", "Omar", "Paula", "Petra", "Quinn", "Rafael", "Rosa", "Sami",
+    "Selma", "Tariq", "Tove", "Uma", "Viktor", "Wanda", "Xenia", "Yara", "Yusuf", "Zoe",
 ];
 const FAMILY_BEGIN: &[&str] = &[
-    "Ander", "Berg", "Brand", "Castel", "Dorn", "Eker", "Falken", "Grim", "Hartl", "Holm", "Iver", "Jansen", "Kallen",
-    "Lind", "Marlow", "Nord", "Oster", "Pell", "Quist", "Rosen", "Sander", "Thorn", "Ulrich", "Vander", "Wester", "Yel",
+    "Ander", "Berg", "Brand", "Castel", "Dorn", "Eker", "Falken", "Grim", "Hartl", "Holm", "Iver", "Jansen",
+    "Kallen", "Lind", "Marlow", "Nord", "Oster", "Pell", "Quist", "Rosen", "Sander", "Thorn", "Ulrich",
+    "Vander", "Wester", "Yel",
 ];
-const FAMILY_END: &[&str] =
-    &["son", "berg", "feld", "ing", "mann", "ova", "ström", "ton", "well", "wick", "wood", "worth", "hoff", "dahl", "by"];
+const FAMILY_END: &[&str] = &[
+    "son", "berg", "feld", "ing", "mann", "ova", "ström", "ton", "well", "wick", "wood", "worth", "hoff",
+    "dahl", "by",
+];
 const TOWN_BEGIN: &[&str] = &[
-    "Ash", "Black", "Bright", "Clear", "Deep", "East", "Fair", "Glen", "High", "Iron", "King", "Lake", "Marsh", "New",
-    "Oak", "Pine", "Red", "Salt", "Stone", "Thorn", "West", "Winter",
+    "Ash", "Black", "Bright", "Clear", "Deep", "East", "Fair", "Glen", "High", "Iron", "King", "Lake",
+    "Marsh", "New", "Oak", "Pine", "Red", "Salt", "Stone", "Thorn", "West", "Winter",
 ];
 const TOWN_END: &[&str] = &[
-    "bridge", "brook", "bury", "dale", "field", "ford", "gate", "ham", "haven", "hill", "mouth", "port", "stead", "ton",
-    "vale", "wick",
+    "bridge", "brook", "bury", "dale", "field", "ford", "gate", "ham", "haven", "hill", "mouth", "port",
+    "stead", "ton", "vale", "wick",
 ];
 const TRADES: &[&str] = &[
-    "baker", "carpenter", "cartographer", "chemist", "clockmaker", "dentist", "editor", "electrician", "farmer", "gardener",
-    "geologist", "glazier", "lawyer", "librarian", "locksmith", "mechanic", "musician", "nurse", "optician", "painter",
-    "pharmacist", "photographer", "pilot", "plumber", "potter", "surveyor", "tailor", "teacher", "translator", "weaver",
+    "baker",
+    "carpenter",
+    "cartographer",
+    "chemist",
+    "clockmaker",
+    "dentist",
+    "editor",
+    "electrician",
+    "farmer",
+    "gardener",
+    "geologist",
+    "glazier",
+    "lawyer",
+    "librarian",
+    "locksmith",
+    "mechanic",
+    "musician",
+    "nurse",
+    "optician",
+    "painter",
+    "pharmacist",
+    "photographer",
+    "pilot",
+    "plumber",
+    "potter",
+    "surveyor",
+    "tailor",
+    "teacher",
+    "translator",
+    "weaver",
 ];
 const MATERIALS: &[&str] = &[
-    "brass", "bronze", "ceramic", "cherry", "copper", "cotton", "glass", "granite", "leather", "linen", "marble", "oak",
-    "paper", "pewter", "silver", "slate", "steel", "straw", "walnut", "woollen",
+    "brass", "bronze", "ceramic", "cherry", "copper", "cotton", "glass", "granite", "leather", "linen",
+    "marble", "oak", "paper", "pewter", "silver", "slate", "steel", "straw", "walnut", "woollen",
 ];
 const THINGS: &[&str] = &[
-    "archive", "barometer", "bell", "bicycle", "boiler", "cabinet", "camera", "canoe", "carousel", "chandelier", "clock",
-    "compass", "fountain", "gate", "globe", "harp", "kettle", "lantern", "ledger", "loom", "mirror", "organ", "printing press",
-    "pump", "sextant", "staircase", "sundial", "telescope", "turbine", "weathervane", "well", "windmill",
+    "archive",
+    "barometer",
+    "bell",
+    "bicycle",
+    "boiler",
+    "cabinet",
+    "camera",
+    "canoe",
+    "carousel",
+    "chandelier",
+    "clock",
+    "compass",
+    "fountain",
+    "gate",
+    "globe",
+    "harp",
+    "kettle",
+    "lantern",
+    "ledger",
+    "loom",
+    "mirror",
+    "organ",
+    "printing press",
+    "pump",
+    "sextant",
+    "staircase",
+    "sundial",
+    "telescope",
+    "turbine",
+    "weathervane",
+    "well",
+    "windmill",
 ];
 const QUALITIES: &[&str] = &[
-    "ancient", "borrowed", "broken", "careful", "cold", "crooked", "curious", "delicate", "dusty", "elegant", "famous",
-    "fragile", "heavy", "hidden", "hollow", "long", "noisy", "patient", "quiet", "rare", "rusty", "sturdy", "thin", "unusual",
+    "ancient", "borrowed", "broken", "careful", "cold", "crooked", "curious", "delicate", "dusty", "elegant",
+    "famous", "fragile", "heavy", "hidden", "hollow", "long", "noisy", "patient", "quiet", "rare", "rusty",
+    "sturdy", "thin", "unusual",
 ];
 const HABITS: &[&str] = &[
-    "bake bread", "build kites", "catalogue moths", "climb hills", "collect stamps", "draw maps", "fly gliders", "grow herbs",
-    "keep bees", "learn Finnish", "play chess", "press flowers", "read tide tables", "record birdsong", "repair radios",
-    "restore furniture", "sail dinghies", "sketch bridges", "study mosses", "teach children to swim",
+    "bake bread",
+    "build kites",
+    "catalogue moths",
+    "climb hills",
+    "collect stamps",
+    "draw maps",
+    "fly gliders",
+    "grow herbs",
+    "keep bees",
+    "learn Finnish",
+    "play chess",
+    "press flowers",
+    "read tide tables",
+    "record birdsong",
+    "repair radios",
+    "restore furniture",
+    "sail dinghies",
+    "sketch bridges",
+    "study mosses",
+    "teach children to swim",
 ];
 
 #[cfg(test)]
@@ -177,6 +273,10 @@ mod tests {
     #[test]
     fn questions_are_short_enough_to_ask() {
         let mut corpus = Corpus::new(1);
-        assert!((0..1_000).map(|_| corpus.question()).all(|question| question.ends_with('?') && question.len() < 200));
+        assert!(
+            (0..1_000)
+                .map(|_| corpus.question())
+                .all(|question| question.ends_with('?') && question.len() < 200)
+        );
     }
 }

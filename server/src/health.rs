@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
-use axum::Router;
 use cortexkg_engine::EngineHandle;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -58,7 +58,12 @@ impl Watched {
             if now.ready && now.accepting_writes {
                 tracing::info!("healthy again");
             } else if !self.stopping.is_cancelled() {
-                tracing::error!(ready = now.ready, accepting_writes = now.accepting_writes, why = now.why, "unwell");
+                tracing::error!(
+                    ready = now.ready,
+                    accepting_writes = now.accepting_writes,
+                    why = now.why,
+                    "unwell"
+                );
             }
             changed(&now).await;
             last = now;
@@ -77,7 +82,8 @@ pub fn routes(watched: Watched) -> Router {
 
 async fn readyz(State(watched): State<Watched>) -> Response {
     let Readiness { ready, accepting_writes, why } = watched.readiness();
-    (status(ready), Json(json!({ "ready": ready, "accepting_writes": accepting_writes, "why": why }))).into_response()
+    (status(ready), Json(json!({ "ready": ready, "accepting_writes": accepting_writes, "why": why })))
+        .into_response()
 }
 
 async fn health(State(watched): State<Watched>) -> Response {

@@ -36,7 +36,9 @@ impl Door {
     /// Binds `address`; a refusal names the flag that changes it.
     pub async fn bind(address: SocketAddr, flag: &str, room: Arc<Semaphore>) -> anyhow::Result<Door> {
         let listener = TcpListener::bind(address).await.map_err(|error| match error.kind() {
-            io::ErrorKind::AddrInUse => anyhow!("{address} is taken by another process; choose another with {flag} ADDR"),
+            io::ErrorKind::AddrInUse => {
+                anyhow!("{address} is taken by another process; choose another with {flag} ADDR")
+            }
             _ => anyhow!("{address} cannot be listened on ({error}); choose another with {flag} ADDR"),
         })?;
         Ok(Door { listener, room })
@@ -107,7 +109,11 @@ impl Connected for Connection {
 }
 
 impl AsyncRead for Connection {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
@@ -160,7 +166,8 @@ mod tests {
         let room = Arc::new(Semaphore::new(1));
         let door = Door::bind(any_port(), "--http", Arc::clone(&room)).await.unwrap();
         let address = door.address().unwrap();
-        let _clients = (TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap());
+        let _clients =
+            (TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap());
         let (first, _) = door.next().await;
         assert!(first.stream.nodelay().unwrap());
         assert_eq!(room.available_permits(), 0);

@@ -21,7 +21,11 @@ pub fn routes(engine: EngineHandle) -> Router {
 
 async fn scrape(State(engine): State<EngineHandle>) -> impl IntoResponse {
     let mut families = of_engine(&engine.metrics());
-    families.push(gauge("cortex_kg_uptime_seconds", "Time since the engine was opened.", engine.health().uptime_s));
+    families.push(gauge(
+        "cortex_kg_uptime_seconds",
+        "Time since the engine was opened.",
+        engine.health().uptime_s,
+    ));
     families.extend(of_process());
     ([(CONTENT_TYPE, TEXT_FORMAT)], text(&families))
 }
@@ -37,7 +41,8 @@ fn text(families: &[MetricFamily]) -> Vec<u8> {
 fn of_engine(metrics: &Metrics) -> Vec<MetricFamily> {
     let requests = metrics.calls.iter().flat_map(|call| {
         let failed: u64 = call.errors.iter().map(|(_, count)| count).sum();
-        [("ok", call.ok), ("error", failed)].map(|(outcome, count)| counted(count, &[("op", call.op), ("outcome", outcome)]))
+        [("ok", call.ok), ("error", failed)]
+            .map(|(outcome, count)| counted(count, &[("op", call.op), ("outcome", outcome)]))
     });
     let errors = metrics.calls.iter().flat_map(|call| {
         let kinds = call.errors.iter();
@@ -45,8 +50,18 @@ fn of_engine(metrics: &Metrics) -> Vec<MetricFamily> {
     });
     let latencies = metrics.calls.iter().map(|call| observed(&call.latency, 1e3, &[("op", call.op)]));
     let mut families = vec![
-        family("cortex_kg_requests_total", "Calls answered, by operation and outcome.", MetricType::COUNTER, requests.collect()),
-        family("cortex_kg_errors_total", "Calls answered with an error, by operation and kind.", MetricType::COUNTER, errors.collect()),
+        family(
+            "cortex_kg_requests_total",
+            "Calls answered, by operation and outcome.",
+            MetricType::COUNTER,
+            requests.collect(),
+        ),
+        family(
+            "cortex_kg_errors_total",
+            "Calls answered with an error, by operation and kind.",
+            MetricType::COUNTER,
+            errors.collect(),
+        ),
         family(
             "cortex_kg_response_time_ms",
             "Time from admission to answer, milliseconds.",
@@ -61,8 +76,16 @@ fn of_engine(metrics: &Metrics) -> Vec<MetricFamily> {
         ),
         gauge("cortex_kg_queue_rows", "Rows waiting.", metrics.queue_rows as f64),
         gauge("cortex_kg_queue_bytes", "Bytes of text waiting.", metrics.queue_bytes as f64),
-        counter("cortex_kg_withdrawn_total", "Calls whose caller had gone before they were reached.", metrics.withdrawn),
-        counter("cortex_kg_expired_total", "Calls whose deadline had passed before they were reached.", metrics.expired),
+        counter(
+            "cortex_kg_withdrawn_total",
+            "Calls whose caller had gone before they were reached.",
+            metrics.withdrawn,
+        ),
+        counter(
+            "cortex_kg_expired_total",
+            "Calls whose deadline had passed before they were reached.",
+            metrics.expired,
+        ),
         counter("cortex_kg_journal_syncs_total", "Syncs of the log.", metrics.journal_syncs),
         counter("cortex_kg_journal_bytes_total", "Bytes appended to the log.", metrics.journal_bytes),
         gauge("cortex_kg_memories", "Live memories.", metrics.memories as f64),
@@ -75,8 +98,12 @@ fn of_engine(metrics: &Metrics) -> Vec<MetricFamily> {
 }
 
 fn of_process() -> Vec<MetricFamily> {
-    let mut families =
-        vec![family("process_cpu_seconds_total", "CPU time used, seconds.", MetricType::COUNTER, vec![seconds(process::cpu_s())])];
+    let mut families = vec![family(
+        "process_cpu_seconds_total",
+        "CPU time used, seconds.",
+        MetricType::COUNTER,
+        vec![seconds(process::cpu_s())],
+    )];
     if let Some(bytes) = process::resident_bytes() {
         families.push(gauge("process_resident_memory_bytes", "Memory held by the process.", bytes as f64));
         families.push(gauge("cortex_kg_memory_usage_bytes", "Memory held by the process.", bytes as f64));
@@ -170,7 +197,8 @@ mod tests {
 
     #[test]
     fn counters_and_histograms_read_as_prometheus_text() {
-        let latency = HistogramSnapshot { bounds: vec![0.001, 0.01], counts: vec![3, 2, 1], sum: 0.25, count: 6 };
+        let latency =
+            HistogramSnapshot { bounds: vec![0.001, 0.01], counts: vec![3, 2, 1], sum: 0.25, count: 6 };
         let store = CallMetrics { op: "store", ok: 5, errors: vec![(ErrorKind::NotFound, 1)], latency };
         let metrics = Metrics { calls: vec![store], memories: 7, ..Metrics::default() };
         let text = String::from_utf8(text(&of_engine(&metrics))).unwrap();

@@ -18,7 +18,8 @@ pub fn of(times: &[Duration]) -> Option<Percentiles> {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();
     let rank = |share: f64| (sorted.len() as f64 * share).ceil() as usize;
-    let at = |share: f64| sorted.get(rank(share).checked_sub(1)?).map(|time| round(time.as_secs_f64() * 1e3, 3));
+    let at =
+        |share: f64| sorted.get(rank(share).checked_sub(1)?).map(|time| round(time.as_secs_f64() * 1e3, 3));
     Some(Percentiles { p50: at(0.50)?, p99: at(0.99)? })
 }
 

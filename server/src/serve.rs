@@ -61,7 +61,10 @@ async fn serve(settings: Settings, addresses: Addresses) -> anyhow::Result<()> {
     sessions.cancel();
     let grace = Duration::from_millis(settings.server.shutdown_grace_ms);
     if !shutdown::drain(tasks, grace).await {
-        tracing::warn!(grace_ms = settings.server.shutdown_grace_ms, "calls were still in flight and are dropped");
+        tracing::warn!(
+            grace_ms = settings.server.shutdown_grace_ms,
+            "calls were still in flight and are dropped"
+        );
     }
     tokio::task::spawn_blocking(move || drop(engine)).await?;
     tracing::info!("closed");
@@ -80,7 +83,8 @@ fn start(
     let watched = Watched::new((**engine).clone(), stopping.clone());
     let mut tasks = JoinSet::new();
 
-    let app = health::routes(watched.clone()).merge(mcp::http_routes((**engine).clone(), &rpc, sessions.clone()));
+    let app =
+        health::routes(watched.clone()).merge(mcp::http_routes((**engine).clone(), &rpc, sessions.clone()));
     let http = axum::serve(doors.http, app).with_graceful_shutdown(stopping.clone().cancelled_owned());
     tasks.spawn(until_stopped("http", stopping.clone(), http.into_future()));
 
@@ -222,8 +226,12 @@ mod tests {
     #[test]
     fn nothing_listens_to_the_outside() {
         for outside in ["0.0.0.0:8080", "192.168.1.2:8080", "[::]:8080"] {
-            let refusal = Addresses::of(&Settings::default(), &args(Some(outside), None)).unwrap_err().to_string();
-            assert!(refusal.starts_with(&format!("--http {outside}: must be a loopback address")), "{refusal}");
+            let refusal =
+                Addresses::of(&Settings::default(), &args(Some(outside), None)).unwrap_err().to_string();
+            assert!(
+                refusal.starts_with(&format!("--http {outside}: must be a loopback address")),
+                "{refusal}"
+            );
         }
     }
 }

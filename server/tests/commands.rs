@@ -25,7 +25,9 @@ fn recall_tells_memories_and_why() {
     assert_eq!(answer["strategy"], "HybridApproach");
     assert!(answer["took_ms"].as_f64().unwrap() > 0.0);
     let memories = answer["memories"].as_array().unwrap();
-    assert!(memories.iter().any(|memory| memory["content"].as_str().unwrap().contains("Its seat is Stanley")));
+    assert!(
+        memories.iter().any(|memory| memory["content"].as_str().unwrap().contains("Its seat is Stanley"))
+    );
     for memory in memories {
         assert!(memory["id"].as_str().unwrap().starts_with('m'));
         assert!((0.0..=1.0).contains(&memory["score"].as_f64().unwrap()));
@@ -72,7 +74,10 @@ fn eval_tells_the_fields_that_scripts_rely_on() {
     let dataset = ["eval", "retrieval", "--dataset", "set.json", "--json"];
     for method in ["dense", "bm25", "hybrid", "spread", "ppr", "structural"] {
         let found = place.run(&[&dataset[..], &["--method", method]].concat()).code(0).json();
-        assert_eq!((&found["dataset"], &found["method"], &found["questions"]), (&"small".into(), &method.into(), &1.into()));
+        assert_eq!(
+            (&found["dataset"], &found["method"], &found["questions"]),
+            (&"small".into(), &method.into(), &1.into())
+        );
         for depth in ["2", "5", "10", "20"] {
             assert_eq!(found["recall"][depth], 100.0, "{found}");
         }
@@ -99,7 +104,11 @@ fn a_conversation_is_scored_by_category() {
            "qa":[{"q":"Who adopted a cat?","a":"Ann","cat":4,"ev":["D1:1"]},{"q":"What did Bob steal?","a":"","cat":5,"ev":["D1:2"]}]}]}"#,
     );
     let found = place.run(&["eval", "retrieval", "--dataset", "talk.json", "--json"]).code(0).json();
-    assert_eq!((&found["questions"], &found["by_category"]["single-hop"]["questions"]), (&1.into(), &1.into()), "{found}");
+    assert_eq!(
+        (&found["questions"], &found["by_category"]["single-hop"]["questions"]),
+        (&1.into(), &1.into()),
+        "{found}"
+    );
 }
 
 #[test]
@@ -107,14 +116,26 @@ fn bad_settings_and_bad_arguments_are_refused_with_their_rule() {
     let place = Place::new();
     place.write("bad.toml", "[server]\nprot = 1\n");
     let refused = place.run(&["verify", "--config", "bad.toml"]).code(1);
-    assert!(refused.stderr().starts_with("error: bad.toml: server.prot: unknown key"), "{}", refused.stderr());
+    assert!(
+        refused.stderr().starts_with("error: bad.toml: server.prot: unknown key"),
+        "{}",
+        refused.stderr()
+    );
     assert!(refused.stdout().is_empty());
     let refused = place.run(&["serve", "--http", "0.0.0.0:1"]).code(1);
-    assert!(refused.stderr().contains("--http 0.0.0.0:1: must be a loopback address"), "{}", refused.stderr());
+    assert!(
+        refused.stderr().contains("--http 0.0.0.0:1: must be a loopback address"),
+        "{}",
+        refused.stderr()
+    );
     let refused = place.run(&["recall", "x", "--limit", "0"]).code(1);
     assert!(refused.stderr().contains("limit: must be 1 to 100"), "{}", refused.stderr());
     let refused = place.run(&["recall", "x", "--model", "nowhere"]).code(1);
-    assert!(refused.stderr().contains("neural_networks.model: \"nowhere\" is neither"), "{}", refused.stderr());
+    assert!(
+        refused.stderr().contains("neural_networks.model: \"nowhere\" is neither"),
+        "{}",
+        refused.stderr()
+    );
     let out = place.command(["verify"]).env("CORTEXKG__SERVER__PORT", "0").output().unwrap();
     let said = String::from_utf8(out.stderr).unwrap();
     assert!(said.contains("CORTEXKG__SERVER__PORT: server.port: must be 1 to 65535"), "{said}");
@@ -124,7 +145,8 @@ fn bad_settings_and_bad_arguments_are_refused_with_their_rule() {
 #[test]
 fn a_damaged_folder_is_told_by_verify() {
     let place = with_facts();
-    let biggest = walk(&place.path("data")).into_iter().max_by_key(|path| path.metadata().unwrap().len()).unwrap();
+    let biggest =
+        walk(&place.path("data")).into_iter().max_by_key(|path| path.metadata().unwrap().len()).unwrap();
     let mut bytes = std::fs::read(&biggest).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0x55;

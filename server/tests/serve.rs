@@ -16,9 +16,14 @@ fn it_serves_says_how_it_is_and_keeps_what_was_stored() {
     let (status, ready) = server.get("/readyz");
     assert_eq!((status, serde_json::from_str::<Value>(&ready).unwrap()["ready"].clone()), (200, true.into()));
 
-    let stored = call_tool(&server.http, "store_memory", json!({ "content": "The kettle lives on the top shelf." }));
+    let stored =
+        call_tool(&server.http, "store_memory", json!({ "content": "The kettle lives on the top shelf." }));
     assert_ne!(stored["result"]["isError"], true, "{stored}");
-    let found = call_tool(&server.http, "retrieve_memory", json!({ "query": "Where is the kettle?", "threshold": 0.0 }));
+    let found = call_tool(
+        &server.http,
+        "retrieve_memory",
+        json!({ "query": "Where is the kettle?", "threshold": 0.0 }),
+    );
     assert!(found.to_string().contains("top shelf"), "{found}");
 
     let (status, health) = server.get("/health");
@@ -58,12 +63,18 @@ fn a_held_folder_and_a_taken_port_are_told_with_the_way_out() {
     let place = Place::new();
     let server = Server::start(&place, &[]);
     let held = place.run(&["recall", "anything"]).code(1);
-    assert!(held.stderr().contains("another process holds ./data") && held.stderr().contains("/mcp"), "{}", held.stderr());
+    assert!(
+        held.stderr().contains("another process holds ./data") && held.stderr().contains("/mcp"),
+        "{}",
+        held.stderr()
+    );
     let http = server.http.trim_start_matches("http://");
     let other = Place::new();
     let any = "127.0.0.1:0";
     let taken = other.run(&["serve", "--http", http, "--grpc", any, "--metrics", any]).code(1);
-    assert!(taken.stderr().contains(&format!("{http} is taken by another process; choose another with --http")));
+    assert!(
+        taken.stderr().contains(&format!("{http} is taken by another process; choose another with --http"))
+    );
     // Looking without changing is possible beside a server.
     place.run(&["verify", "--json"]).code(0).json();
 }

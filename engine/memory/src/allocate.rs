@@ -87,7 +87,8 @@ pub fn score<'a>(new: &Newcomer<'_>, rivals: impl Iterator<Item = (MemoryId, f32
             } else {
                 0.0
             };
-            let scores = [similarity.clamp(0.0, 1.0), structural(new, &known), temporal(new, &known), exception];
+            let scores =
+                [similarity.clamp(0.0, 1.0), structural(new, &known), temporal(new, &known), exception];
             Rival { id, similarity, scores }
         })
         .collect()

@@ -128,7 +128,9 @@ fn counts(state: &State, scope: &Scope) -> GraphCounts {
         seen[node as usize] = true;
         while let Some(node) = stack.pop() {
             size += 1;
-            stack.extend(inside(state, scope, node).filter(|&next| !std::mem::replace(&mut seen[next as usize], true)));
+            stack.extend(
+                inside(state, scope, node).filter(|&next| !std::mem::replace(&mut seen[next as usize], true)),
+            );
         }
         counts.largest_component = counts.largest_component.max(size);
     }
@@ -155,7 +157,11 @@ fn clustering(state: &State, scope: &Scope) -> Option<Sampled> {
         }
         let links: usize = around
             .iter()
-            .map(|&one| inside(state, scope, one).filter(|other| *other > one && around.binary_search(other).is_ok()).count())
+            .map(|&one| {
+                inside(state, scope, one)
+                    .filter(|other| *other > one && around.binary_search(other).is_ok())
+                    .count()
+            })
             .sum();
         sum += links as f64 / (around.len() * (around.len() - 1) / 2) as f64;
         samples += 1;
@@ -235,7 +241,9 @@ fn shortest(state: &State, from: u32, to: u32, max_depth: u32) -> Option<Vec<u32
     }
     came_from.contains_key(&to).then(|| {
         let mut way = vec![to];
-        while let Some(&before) = way.last().and_then(|node| came_from.get(node)).filter(|before| Some(*before) != way.last()) {
+        while let Some(&before) =
+            way.last().and_then(|node| came_from.get(node)).filter(|before| Some(*before) != way.last())
+        {
             way.push(before);
         }
         way.reverse();
@@ -260,7 +268,11 @@ pub fn integrity(state: &State) -> Vec<Finding> {
         for target in neighbours(state, node) {
             edges += 1;
             if !neighbours(state, target).any(|back| back == node) {
-                one_way.push(format!("{} has an edge to {} but not back", name(state, node), name(state, target)));
+                one_way.push(format!(
+                    "{} has an edge to {} but not back",
+                    name(state, node),
+                    name(state, target)
+                ));
             }
         }
     }
@@ -280,15 +292,20 @@ pub fn integrity(state: &State) -> Vec<Finding> {
         .iter()
         .enumerate()
         .filter(|(ix, column)| column.members < members.get(&(*ix as u32)).copied().unwrap_or(0))
-        .map(|(ix, column)| format!("column c{ix:x} counts {} members, {} name it", column.members, members[&(ix as u32)]))
+        .map(|(ix, column)| {
+            format!("column c{ix:x} counts {} members, {} name it", column.members, members[&(ix as u32)])
+        })
         .collect();
     let vectors: Vec<String> = (0..items.len() as u32)
         .filter(|&row| !state.vectors.row(row).iter().all(|value| value.is_finite()))
         .map(|row| format!("the vector of {} is not finite", state.items.get(row).id))
         .collect();
     let mut ids = FxHashSet::default();
-    let repeated: Vec<String> =
-        items.iter().filter(|item| !ids.insert(item.id)).map(|item| format!("{} is there twice", item.id)).collect();
+    let repeated: Vec<String> = items
+        .iter()
+        .filter(|item| !ids.insert(item.id))
+        .map(|item| format!("{} is there twice", item.id))
+        .collect();
     vec![
         finding("graph rows lie apart and inside the arena", state.graph.nodes_len(), state.graph.check()),
         finding("every edge leads both ways", edges, one_way),
@@ -330,7 +347,8 @@ pub fn stats(state: &State, request: &StatsQuery, device_bytes: u64) -> Stats {
     }
     if request.detailed_breakdown {
         stats.by_kind = vec![(Kind::Passage, kinds[0]), (Kind::Turn, kinds[1])];
-        stats.by_tag = state.items.tag_counts().filter(|(_, n)| *n > 0).map(|(tag, n)| (tag.to_owned(), n)).collect();
+        stats.by_tag =
+            state.items.tag_counts().filter(|(_, n)| *n > 0).map(|(tag, n)| (tag.to_owned(), n)).collect();
         stats.by_tag.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         stats.by_tag.truncate(TAGS_MAX);
     }

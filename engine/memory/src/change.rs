@@ -63,7 +63,11 @@ pub fn update(
     if let Some(importance) = request.importance
         && Some(importance) != item.importance
     {
-        changes.push(change("importance", item.importance.map_or(String::new(), |old| old.to_string()), importance));
+        changes.push(change(
+            "importance",
+            item.importance.map_or(String::new(), |old| old.to_string()),
+            importance,
+        ));
         record.importance = Some(importance);
     }
     if let Some((old, new)) = changed_tags(state, row, request)? {
@@ -115,8 +119,15 @@ fn change(field: &'static str, old: impl ToString, new: impl ToString) -> FieldC
     FieldChange { field, old: old.to_string(), new: new.to_string() }
 }
 
+/// Tags before and after.
+type TagChange = (Vec<String>, Vec<String>);
+
 /// Tags before and after, if they differ. Removal comes first, so a tag named in both lists stays.
-fn changed_tags(state: &State, row: u32, request: &Update) -> Result<Option<(Vec<String>, Vec<String>)>, Error> {
+fn changed_tags(
+    state: &State,
+    row: u32,
+    request: &Update,
+) -> Result<Option<TagChange>, Error> {
     let mut old = state.items.tags_of(row);
     old.sort();
     let mut new: Vec<String> = old.iter().filter(|tag| !request.remove_tags.contains(tag)).cloned().collect();
@@ -144,7 +155,8 @@ fn replace(
         (item.kind, item.place.as_deref().cloned(), item.time())
     };
     let text = Text { text: content, kind, time, place: place.as_ref(), vector };
-    let competition = contests(state, resident, &[text])?.pop().expect("one competition for one text; this is a bug");
+    let competition =
+        contests(state, resident, &[text])?.pop().expect("one competition for one text; this is a bug");
     let (mut rivals, mut outcome) = competition.resolve(&[]);
     if let Some(own) = rivals.iter().position(|rival| rival.id == request.id) {
         rivals.remove(own);
@@ -160,7 +172,8 @@ fn replace(
     let allocation = allocate::settle(state, content, &twins, &rivals, &outcome);
     let context = request.context.as_deref().or(state.items.get(row).context.as_deref());
     let similar: Vec<(MemoryId, f32)> = rivals.iter().map(|rival| (rival.id, rival.similarity)).collect();
-    let links = links::decide(state, Some(row), &searchable(content, context), kind, place.as_ref(), &similar);
+    let links =
+        links::decide(state, Some(row), &searchable(content, context), kind, place.as_ref(), &similar);
     let new = NewContent {
         content: content.to_owned(),
         vector: narrow(vector),
@@ -173,12 +186,22 @@ fn replace(
 }
 
 /// Decides and applies a deletion.
-pub fn delete(state: &mut State, request: &Delete, tenant: TenantId, now: Timestamp) -> Result<(Entry, Deleted), Error> {
+pub fn delete(
+    state: &mut State,
+    request: &Delete,
+    tenant: TenantId,
+    now: Timestamp,
+) -> Result<(Entry, Deleted), Error> {
     let row = state.items.find(request.id).ok_or(Error::NotFound(request.id))?;
     if !request.force
         && let Some(why) = strongly_connected(state, row)
     {
-        return Err(Error::Refused { why: format!("memory {} is strongly connected: {why}; pass force_delete to delete it all the same", request.id) });
+        return Err(Error::Refused {
+            why: format!(
+                "memory {} is strongly connected: {why}; pass force_delete to delete it all the same",
+                request.id
+            ),
+        });
     }
     let record = Record::Deleted(DeletedRecord { id: request.id, at: now, cleanup: request.cleanup });
     let applied = state.apply(&record);
@@ -205,10 +228,14 @@ fn strongly_connected(state: &State, row: u32) -> Option<String> {
         })
         .find(|&other| {
             let other = state.items.get(other);
-            other.alive && matches!(other.role, Role::DuplicateOf(id) | Role::ExceptionTo(id) if id == item.id)
+            other.alive
+                && matches!(other.role, Role::DuplicateOf(id) | Role::ExceptionTo(id) if id == item.id)
         });
     if let Some(other) = leaning {
-        return Some(format!("memory {} was stored as a duplicate of or exception to it", state.items.get(other).id));
+        return Some(format!(
+            "memory {} was stored as a duplicate of or exception to it",
+            state.items.get(other).id
+        ));
     }
     let learned: f32 = graph
         .row(item.node, Side::Far)
@@ -223,13 +250,21 @@ fn strongly_connected(state: &State, row: u32) -> Option<String> {
         let Owner::Entity(ix) = state.owner(edge.target) else { return None };
         let only_subject = matches!(graph.row(edge.target, Side::Near), [only] if only.target == item.node);
         let others = graph.row_len(edge.target, Side::Far);
-        (only_subject && others >= LEANING_MIN)
-            .then(|| format!("it alone is about \"{}\", which {others} other memories mention", state.entities.get(ix).name))
+        (only_subject && others >= LEANING_MIN).then(|| {
+            format!(
+                "it alone is about \"{}\", which {others} other memories mention",
+                state.entities.get(ix).name
+            )
+        })
     })
 }
 
 /// Decides and applies learning parameters. No entry if everything already stood so.
-pub fn configure(state: &mut State, request: &ConfigureLearning, tenant: TenantId) -> (Option<Entry>, Configured) {
+pub fn configure(
+    state: &mut State,
+    request: &ConfigureLearning,
+    tenant: TenantId,
+) -> (Option<Entry>, Configured) {
     let old = state.learning();
     let mut new = old;
     let mut changes = Vec::new();

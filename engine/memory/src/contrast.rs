@@ -8,7 +8,8 @@ use crate::text::words::words;
 
 /// Words that turn a statement round.
 const NEGATIONS: [&str; 14] = [
-    "cannot", "cant", "didnt", "doesnt", "dont", "isnt", "neither", "never", "no", "not", "nothing", "wasnt", "without", "wont",
+    "cannot", "cant", "didnt", "doesnt", "dont", "isnt", "neither", "never", "no", "not", "nothing", "wasnt",
+    "without", "wont",
 ];
 
 /// What of a text decides whether it repeats or contradicts another.

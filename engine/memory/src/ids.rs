@@ -25,7 +25,9 @@ impl FromStr for MemoryId {
             .filter(|digits| !digits.starts_with('+'))
             .and_then(|digits| u64::from_str_radix(digits, 16).ok())
             .map(MemoryId)
-            .ok_or_else(|| Error::invalid("memory_id", "must look like m1f: the letter m and a hexadecimal number"))
+            .ok_or_else(|| {
+                Error::invalid("memory_id", "must look like m1f: the letter m and a hexadecimal number")
+            })
     }
 }
 

@@ -21,7 +21,12 @@ const OUTGOING_MAX: f32 = 1.0;
 const FADE_EVERY_US: i64 = 3_600_000_000;
 
 /// Decides and applies what a recall teaches; none if it teaches nothing.
-pub fn from_recall(state: &mut State, recalled: &Retrieved, tenant: TenantId, now: Timestamp) -> Option<Entry> {
+pub fn from_recall(
+    state: &mut State,
+    recalled: &Retrieved,
+    tenant: TenantId,
+    now: Timestamp,
+) -> Option<Entry> {
     let learning = state.learning();
     let spikes: Vec<(MemoryId, f32)> = recalled
         .memories
@@ -38,7 +43,9 @@ pub fn from_recall(state: &mut State, recalled: &Retrieved, tenant: TenantId, no
                 continue;
             }
             for (from, to, forward) in [(first, later, true), (later, first, false)] {
-                let (Some(old), true) = (weight(state, from, to), learning.learning_rate > 0.0) else { continue };
+                let (Some(old), true) = (weight(state, from, to), learning.learning_rate > 0.0) else {
+                    continue;
+                };
                 let new = changed(&learning, old, apart_ms, forward);
                 if new != old {
                     weights.push((from, to, new));
@@ -76,7 +83,11 @@ fn weight(state: &State, from: MemoryId, to: MemoryId) -> Option<f32> {
     let (from, to) = (state.items.find(from)?, state.items.find(to)?);
     let (from, to) = (state.items.get(from).node, state.items.get(to).node);
     let edge = state.graph.row(from, Side::Far).iter();
-    Some(edge.filter(|edge| edge.class() == EdgeClass::Learned as u32 && edge.target == to).map(|edge| edge.weight()).sum())
+    Some(
+        edge.filter(|edge| edge.class() == EdgeClass::Learned as u32 && edge.target == to)
+            .map(|edge| edge.weight())
+            .sum(),
+    )
 }
 
 /// Scales the changed weights of each memory back until all its learned weights together are bounded.
@@ -86,10 +97,11 @@ fn bound_outgoing(state: &State, weights: &mut [(MemoryId, MemoryId, f32)]) {
     for source in sources {
         let Some(row) = state.items.find(source) else { continue };
         let edges = state.graph.row(state.items.get(row).node, Side::Far).iter();
-        let all: f32 = edges.filter(|edge| edge.class() == EdgeClass::Learned as u32).map(|edge| edge.weight()).sum();
-        let own = |weights: &[(MemoryId, MemoryId, f32)], of: &dyn Fn(&(MemoryId, MemoryId, f32)) -> f32| -> f32 {
-            weights.iter().filter(|(from, ..)| *from == source).map(of).sum()
-        };
+        let all: f32 =
+            edges.filter(|edge| edge.class() == EdgeClass::Learned as u32).map(|edge| edge.weight()).sum();
+        let own = |weights: &[(MemoryId, MemoryId, f32)],
+                   of: &dyn Fn(&(MemoryId, MemoryId, f32)) -> f32|
+         -> f32 { weights.iter().filter(|(from, ..)| *from == source).map(of).sum() };
         let new = own(weights, &|(.., new)| *new);
         let old = own(weights, &|&(from, to, _)| weight(state, from, to).unwrap_or(0.0));
         let rest = all - old;
@@ -104,7 +116,8 @@ fn bound_outgoing(state: &State, weights: &mut [(MemoryId, MemoryId, f32)]) {
 fn fade(state: &State, learning: &Learning, now: Timestamp) -> Option<f32> {
     let since = now.0 - state.faded_at()?.0;
     let hours = since / FADE_EVERY_US;
-    (hours > 0 && learning.decay_rate > 0.0).then(|| (1.0 - learning.decay_rate).powi(hours.min(1 << 20) as i32))
+    (hours > 0 && learning.decay_rate > 0.0)
+        .then(|| (1.0 - learning.decay_rate).powi(hours.min(1 << 20) as i32))
 }
 
 #[cfg(test)]

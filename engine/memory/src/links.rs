@@ -47,14 +47,21 @@ pub fn decide(
         .subjects
         .iter()
         .enumerate()
-        .flat_map(|(at, subject)| older_mentions(state, own_row, subject).into_iter().map(move |id| (at as u32, id)))
+        .flat_map(|(at, subject)| {
+            older_mentions(state, own_row, subject).into_iter().map(move |id| (at as u32, id))
+        })
         .collect();
     let beside = place.map_or([None, None], |place| state.items.neighbours(place));
     Links {
         subjects: found.subjects,
         mentions: found.mentions,
         mentioned_by,
-        neighbours: beside.into_iter().flatten().filter(|row| Some(*row) != own_row).map(|row| state.items.get(row).id).collect(),
+        neighbours: beside
+            .into_iter()
+            .flatten()
+            .filter(|row| Some(*row) != own_row)
+            .map(|row| state.items.get(row).id)
+            .collect(),
         similar: similar
             .iter()
             .filter(|(_, similarity)| *similarity >= SIMILAR_MIN)
@@ -72,7 +79,9 @@ fn older_mentions(state: &State, own_row: Option<u32>, subject: &str) -> Vec<Mem
         return Vec::new();
     }
     let subject_terms = terms(subject);
-    let Some(rarest) = subject_terms.iter().map(|term| state.lexical.rows(term)).min_by_key(|rows| rows.len()) else {
+    let Some(rarest) =
+        subject_terms.iter().map(|term| state.lexical.rows(term)).min_by_key(|rows| rows.len())
+    else {
         return Vec::new();
     };
     if rarest.len() > OLDER_MAX {
@@ -93,7 +102,8 @@ fn older_mentions(state: &State, own_row: Option<u32>, subject: &str) -> Vec<Mem
         .filter(|&row| {
             let cut = words(&state.items.get(row).content);
             cut.windows(wanted.len()).any(|span| {
-                span.iter().map(|word| word.folded.as_str()).eq(wanted.iter().copied()) && is_written_as_name(span)
+                span.iter().map(|word| word.folded.as_str()).eq(wanted.iter().copied())
+                    && is_written_as_name(span)
             })
         })
         .map(|row| state.items.get(row).id)

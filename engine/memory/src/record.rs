@@ -5,10 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Error;
 use crate::answer::{Learning, Role};
 use crate::ids::{ColumnId, MemoryId, TenantId, Timestamp};
 use crate::request::{CleanupMode, Kind, Place};
-use crate::Error;
 
 /// Format version written today.
 const VERSION: u8 = 1;
@@ -171,7 +171,8 @@ pub struct LearnedRecord {
 impl Entry {
     /// Version byte and body.
     pub fn encode(&self) -> Vec<u8> {
-        postcard::to_extend(self, vec![VERSION]).expect("records hold nothing that cannot be encoded; this is a bug")
+        postcard::to_extend(self, vec![VERSION])
+            .expect("records hold nothing that cannot be encoded; this is a bug")
     }
 
     /// Reads what any release wrote.
@@ -182,7 +183,9 @@ impl Entry {
                 Ok((_, rest)) => Err(Error::Format { why: format!("{} bytes after its end", rest.len()) }),
                 Err(error) => Err(Error::Format { why: error.to_string() }),
             },
-            Some((version, _)) => Err(Error::Format { why: format!("version {version}, this release reads up to {VERSION}") }),
+            Some((version, _)) => {
+                Err(Error::Format { why: format!("version {version}, this release reads up to {VERSION}") })
+            }
             None => Err(Error::Format { why: "empty".into() }),
         }
     }

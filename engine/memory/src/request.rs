@@ -397,7 +397,9 @@ impl TimeRange {
     /// Start before end.
     pub fn check(&self, field: &'static str) -> Result<(), Error> {
         match (self.start, self.end) {
-            (Some(start), Some(end)) if start >= end => Err(Error::invalid(field, "start must be before end")),
+            (Some(start), Some(end)) if start >= end => {
+                Err(Error::invalid(field, "start must be before end"))
+            }
             _ => Ok(()),
         }
     }

@@ -7,7 +7,7 @@ mod graph;
 mod rows;
 mod spread;
 
-use cortexkg_compute::{Device, Stored, Buffer};
+use cortexkg_compute::{Buffer, Device, Stored};
 
 use crate::Error;
 use crate::state::State;
@@ -87,7 +87,12 @@ impl From<cortexkg_compute::Error> for Error {
 }
 
 /// Makes a buffer at least as long as `len`, half as long again if it must move.
-fn make_room<T: Stored>(device: &mut Device, buffer: &mut Option<Buffer<T>>, label: &'static str, len: usize) -> Result<(), Error> {
+fn make_room<T: Stored>(
+    device: &mut Device,
+    buffer: &mut Option<Buffer<T>>,
+    label: &'static str,
+    len: usize,
+) -> Result<(), Error> {
     match buffer {
         None => *buffer = Some(device.create(label, len.max(1))?),
         Some(buffer) if buffer.len() < len => device.grow(buffer, len + len / 2)?,

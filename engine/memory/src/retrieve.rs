@@ -44,11 +44,13 @@ pub fn answer_batch(
         })
         .collect();
     let driven: Vec<&SpreadLane> = lanes.iter().flatten().collect();
-    let filtered = requests.iter().any(|request| !request.tag_filter.is_empty() || request.time_range.is_some());
+    let filtered =
+        requests.iter().any(|request| !request.tag_filter.is_empty() || request.time_range.is_some());
     let mut spikes = resident.spread(state, settings, &driven, filtered)?.into_iter();
     let mut answers = Vec::with_capacity(requests.len());
     for (((request, query), pool), lane) in requests.iter().zip(&queries).zip(&pools).zip(&lanes) {
-        let fired = lane.as_ref().map(|_| spikes.next().expect("a list of spikes for each lane; this is a bug"));
+        let fired =
+            lane.as_ref().map(|_| spikes.next().expect("a list of spikes for each lane; this is a bug"));
         answers.push(answer(state, settings, request, query, pool, fired.as_deref(), now));
     }
     Ok(answers)
@@ -69,7 +71,11 @@ fn lane(state: &State, settings: &RecallSettings, query: &Query, pool: &Pool, fe
     let rarest = query.entities.iter().map(|entity| entity.rarity).fold(0.0f32, f32::max);
     for entity in &query.entities {
         if rarest > 0.0 {
-            lane.seed(state.entities.get(entity.ix).node, settings.entity_drive * entity.rarity / rarest, 0.0);
+            lane.seed(
+                state.entities.get(entity.ix).node,
+                settings.entity_drive * entity.rarity / rarest,
+                0.0,
+            );
         }
     }
     lane
@@ -95,10 +101,12 @@ fn answer(
     };
     ranked.retain(|ranked| pool.allows(ranked.row) && ranked.score >= request.threshold);
     let shown = collapse_duplicates(state, ranked);
-    let by_node: FxHashMap<u32, &Fired> = fired.unwrap_or_default().iter().map(|fired| (fired.node, fired)).collect();
+    let by_node: FxHashMap<u32, &Fired> =
+        fired.unwrap_or_default().iter().map(|fired| (fired.node, fired)).collect();
     let hops = |row: u32| trace(&by_node, state.items.get(row).node).len().saturating_sub(1) as u32;
     let total_found = shown.len() as u32;
-    let hops_max = shown.iter().take(request.limit as usize).map(|(ranked, _)| hops(ranked.row)).max().unwrap_or(0);
+    let hops_max =
+        shown.iter().take(request.limit as usize).map(|(ranked, _)| hops(ranked.row)).max().unwrap_or(0);
     let memories = shown
         .into_iter()
         .take(request.limit as usize)
@@ -116,8 +124,17 @@ fn answer(
         strategy: request.strategy,
         total_found,
         searched: pool.searched,
-        query_entities: query.entities.iter().map(|entity| state.entities.get(entity.ix).name.to_string()).collect(),
-        query_terms: query.terms.iter().filter(|term| !state.lexical.rows(term).is_empty()).cloned().collect(),
+        query_entities: query
+            .entities
+            .iter()
+            .map(|entity| state.entities.get(entity.ix).name.to_string())
+            .collect(),
+        query_terms: query
+            .terms
+            .iter()
+            .filter(|term| !state.lexical.rows(term).is_empty())
+            .cloned()
+            .collect(),
         query_times: query.times.iter().map(|span| span.text.clone()).collect(),
         nodes_fired: fired.map_or(0, <[Fired]>::len) as u32,
         hops_max,

@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::answer::{GraphCounts, Learning, Memory};
 use crate::ids::{MemoryId, Timestamp};
-use crate::record::{DeletedRecord, LearnedRecord, Links, ModelTag, NewContent, Record, StoredRecord, UpdatedRecord, Vector};
+use crate::record::{
+    DeletedRecord, LearnedRecord, Links, ModelTag, NewContent, Record, StoredRecord, UpdatedRecord, Vector,
+};
 use crate::request::{CleanupMode, Kind};
 use crate::text::terms::terms;
 use crate::text::words::fold;
@@ -117,7 +119,8 @@ impl State {
                 let items = &self.items;
                 self.vectors.change_dim(model.dim as usize, |row| !items.get(row).alive);
                 self.stale_rows = (0..self.items.len() as u32).collect();
-                self.unembedded = (0..self.items.len() as u32).filter(|&row| self.items.get(row).alive).collect();
+                self.unembedded =
+                    (0..self.items.len() as u32).filter(|&row| self.items.get(row).alive).collect();
                 self.model = Some(model.clone());
             }
             Record::Reembedded(vectors) => {
@@ -245,7 +248,8 @@ impl State {
                 self.learned += u64::from(added);
             } else {
                 let class = EdgeClass::Learned as u32;
-                let gone = self.graph.remove(from, Side::Far, |edge| edge.target == to && edge.class() == class);
+                let gone =
+                    self.graph.remove(from, Side::Far, |edge| edge.target == to && edge.class() == class);
                 self.learned -= u64::from(gone);
             }
         }
@@ -263,7 +267,10 @@ impl State {
             self.mention(node, entity, is_subject, *times, applied);
         }
         for &(subject, older) in &links.mentioned_by {
-            let (Some(name), Some(row)) = (links.subjects.get(subject as usize), self.items.find(older)) else { continue };
+            let (Some(name), Some(row)) = (links.subjects.get(subject as usize), self.items.find(older))
+            else {
+                continue;
+            };
             let entity = self.entity(name, applied);
             let older = self.items.get(row).node;
             let target = self.entities.get(entity).node;
@@ -297,7 +304,8 @@ impl State {
         let target = self.entities.get(entity).node;
         let weight = 1.0 + (times.max(1) as f32).ln();
         self.graph.push(memory, Side::Near, Edge::new(target, EdgeClass::Mentions, weight));
-        let is_turn = matches!(self.owner(memory), Owner::Memory(row) if self.items.get(row).kind == Kind::Turn);
+        let is_turn =
+            matches!(self.owner(memory), Owner::Memory(row) if self.items.get(row).kind == Kind::Turn);
         let (side, class) = match (is_subject, is_turn) {
             (true, _) => (Side::Near, EdgeClass::SubjectOf),
             (false, false) => (Side::Far, EdgeClass::MentionedBy),
@@ -318,11 +326,14 @@ impl State {
     /// Removes the chosen edges of a memory and their reverses.
     fn unlink(&mut self, node: u32, applied: &mut Applied, which: impl Fn(Edge) -> bool) {
         for side in [Side::Near, Side::Far] {
-            let chosen: Vec<Edge> = self.graph.row(node, side).iter().copied().filter(|edge| which(*edge)).collect();
-            self.graph.remove(node, side, |edge| which(edge));
+            let chosen: Vec<Edge> =
+                self.graph.row(node, side).iter().copied().filter(|edge| which(*edge)).collect();
+            self.graph.remove(node, side, &which);
             for edge in chosen {
                 let learned = edge.class() == EdgeClass::Learned as u32;
-                let back = |reverse: Edge| reverse.target == node && (reverse.class() == EdgeClass::Learned as u32) == learned;
+                let back = |reverse: Edge| {
+                    reverse.target == node && (reverse.class() == EdgeClass::Learned as u32) == learned
+                };
                 if learned {
                     self.learned -= 1;
                     continue;
@@ -332,7 +343,9 @@ impl State {
                 applied.edges_removed += 1;
                 self.edges -= 1;
                 if let Owner::Entity(_) = self.owner(edge.target)
-                    && self.graph.row_len(edge.target, Side::Near) + self.graph.row_len(edge.target, Side::Far) == 0
+                    && self.graph.row_len(edge.target, Side::Near)
+                        + self.graph.row_len(edge.target, Side::Far)
+                        == 0
                 {
                     applied.entities_removed += 1;
                 }
@@ -342,8 +355,13 @@ impl State {
 
     /// Learned edges of a memory keep a share of their weight.
     fn weaken(&mut self, node: u32, keep: f32, applied: &mut Applied) {
-        let learned: Vec<Edge> =
-            self.graph.row(node, Side::Far).iter().copied().filter(|edge| edge.class() == EdgeClass::Learned as u32).collect();
+        let learned: Vec<Edge> = self
+            .graph
+            .row(node, Side::Far)
+            .iter()
+            .copied()
+            .filter(|edge| edge.class() == EdgeClass::Learned as u32)
+            .collect();
         for edge in learned {
             self.graph.set(node, Side::Far, Edge::new(edge.target, EdgeClass::Learned, edge.weight() * keep));
             applied.weakened += 1;
@@ -356,14 +374,21 @@ impl State {
         let class = EdgeClass::Learned as u32;
         for row in 0..self.items.len() as u32 {
             let node = self.items.get(row).node;
-            let learned: Vec<Edge> =
-                self.graph.row(node, Side::Far).iter().copied().filter(|edge| edge.class() == class).collect();
+            let learned: Vec<Edge> = self
+                .graph
+                .row(node, Side::Far)
+                .iter()
+                .copied()
+                .filter(|edge| edge.class() == class)
+                .collect();
             for edge in learned {
                 let weight = edge.weight() * share;
                 if weight >= GONE {
                     self.graph.set(node, Side::Far, Edge::new(edge.target, EdgeClass::Learned, weight));
                 } else {
-                    self.graph.remove(node, Side::Far, |known| known.target == edge.target && known.class() == class);
+                    self.graph.remove(node, Side::Far, |known| {
+                        known.target == edge.target && known.class() == class
+                    });
                     self.learned -= 1;
                 }
             }
@@ -377,7 +402,12 @@ impl State {
 
     fn sequence_neighbours(&self, node: u32) -> Vec<u32> {
         let class = EdgeClass::Sequence as u32;
-        self.graph.row(node, Side::Far).iter().filter(|edge| edge.class() == class).map(|edge| edge.target).collect()
+        self.graph
+            .row(node, Side::Far)
+            .iter()
+            .filter(|edge| edge.class() == class)
+            .map(|edge| edge.target)
+            .collect()
     }
 
     fn replace_vector(&mut self, row: u32, vector: &Vector) {
@@ -441,7 +471,8 @@ impl State {
             .iter()
             .filter_map(|edge| match self.owner(edge.target) {
                 Owner::Entity(entity) => {
-                    let about = self.graph.row(edge.target, Side::Near).iter().any(|back| back.target == node);
+                    let about =
+                        self.graph.row(edge.target, Side::Near).iter().any(|back| back.target == node);
                     Some((!about, self.entities.get(entity).name.to_string()))
                 }
                 Owner::Memory(_) => None,
@@ -535,27 +566,33 @@ impl State {
 
     /// The whole state as bytes: a version byte and a postcard body.
     pub fn to_bytes(&self) -> Vec<u8> {
-        postcard::to_extend(self, vec![SNAPSHOT_VERSION]).expect("state holds nothing that cannot be encoded; this is a bug")
+        postcard::to_extend(self, vec![SNAPSHOT_VERSION])
+            .expect("state holds nothing that cannot be encoded; this is a bug")
     }
 
     /// Reads a snapshot that any release wrote.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
         match bytes.split_first() {
             Some((&SNAPSHOT_VERSION, body)) => {
-                let mut state: State =
-                    postcard::from_bytes(body).map_err(|error| Error::Format { why: format!("snapshot: {error}") })?;
+                let mut state: State = postcard::from_bytes(body)
+                    .map_err(|error| Error::Format { why: format!("snapshot: {error}") })?;
                 state.mark_all_stale();
                 Ok(state)
             }
-            Some((version, _)) => {
-                Err(Error::Format { why: format!("snapshot version {version}, this release reads up to {SNAPSHOT_VERSION}") })
-            }
+            Some((version, _)) => Err(Error::Format {
+                why: format!("snapshot version {version}, this release reads up to {SNAPSHOT_VERSION}"),
+            }),
             None => Err(Error::Format { why: "snapshot is empty".into() }),
         }
     }
 
     /// Counts of the whole graph that need no traversal.
     pub(crate) fn plain_counts(&self) -> GraphCounts {
-        GraphCounts { memories: self.memories(), entities: self.entities_alive(), edges: self.edges, ..GraphCounts::default() }
+        GraphCounts {
+            memories: self.memories(),
+            entities: self.entities_alive(),
+            edges: self.edges,
+            ..GraphCounts::default()
+        }
     }
 }

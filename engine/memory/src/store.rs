@@ -117,13 +117,21 @@ impl Competition {
             Who::Stored(id) => id,
             Who::InBatch(at) => ids[at].expect("rivals come before; this is a bug"),
         };
-        let rivals = self.seats.iter().map(|seat| Rival { id: id(seat.who), similarity: seat.similarity, scores: seat.scores });
+        let rivals = self.seats.iter().map(|seat| Rival {
+            id: id(seat.who),
+            similarity: seat.similarity,
+            scores: seat.scores,
+        });
         (rivals.collect(), self.outcome)
     }
 }
 
 /// Searches, scores and lets columns compete for all texts at once.
-pub(crate) fn contests(state: &mut State, resident: &mut Resident, texts: &[Text<'_>]) -> Result<Vec<Competition>, Error> {
+pub(crate) fn contests(
+    state: &mut State,
+    resident: &mut Resident,
+    texts: &[Text<'_>],
+) -> Result<Vec<Competition>, Error> {
     resident.sync(state)?;
     let vectors: Vec<Vec<f32>> = texts.iter().map(|text| text.vector.to_vec()).collect();
     let alive = state.items.mask(&[], None);
@@ -132,7 +140,9 @@ pub(crate) fn contests(state: &mut State, resident: &mut Resident, texts: &[Text
     // Names as written: enough to compare by, and independent of the order in the batch.
     let own_names: Vec<Vec<String>> = texts
         .iter()
-        .map(|text| names(text.text, text.kind == Kind::Passage).mentions.into_iter().map(|(name, _)| name).collect())
+        .map(|text| {
+            names(text.text, text.kind == Kind::Passage).mentions.into_iter().map(|(name, _)| name).collect()
+        })
         .collect();
     let place = |place: Option<&'_ Place>| place.map(|place| (place.sequence.clone(), place.part));
     let seats: Vec<Vec<Seat>> = texts
@@ -159,7 +169,9 @@ pub(crate) fn contests(state: &mut State, resident: &mut Resident, texts: &[Text
                 None => Who::Stored(state.items.get(row).id),
             });
             let scored = allocate::score(&newcomer, known);
-            who.zip(scored).map(|(who, rival)| Seat { who, similarity: rival.similarity, scores: rival.scores }).collect()
+            who.zip(scored)
+                .map(|(who, rival)| Seat { who, similarity: rival.similarity, scores: rival.scores })
+                .collect()
         })
         .collect();
     let contests: Vec<Contest> = seats

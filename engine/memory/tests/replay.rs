@@ -3,15 +3,19 @@
 use cortexkg_compute::{Device, DeviceChoice, DeviceOptions, Draw};
 use cortexkg_memory::change::{configure, delete, update};
 use cortexkg_memory::record::{Entry, ModelTag, Record};
-use cortexkg_memory::request::{CleanupMode, ConfigureLearning, Delete, Kind, Place, Retrieve, StatsQuery, Store, Update};
+use cortexkg_memory::request::{
+    CleanupMode, ConfigureLearning, Delete, Kind, Place, Retrieve, StatsQuery, Store, Update,
+};
 use cortexkg_memory::resident::Resident;
 use cortexkg_memory::retrieve::answer_batch;
 use cortexkg_memory::store::{Decision, NewMemory, store_batch};
 use cortexkg_memory::{MemoryId, RecallSettings, State, TenantId, Timestamp, analyze, learn};
 
 const DIM: usize = 32;
-const NAMES: [&str; 8] = ["Ana Reyes", "Brimholt", "Veldt", "Oda Lind", "Zorvan Telk", "River Oss", "Salt House", "Kestrel"];
-const WORDS: [&str; 10] = ["ferry", "storm", "salt", "market", "letter", "bridge", "winter", "painted", "sold", "7"];
+const NAMES: [&str; 8] =
+    ["Ana Reyes", "Brimholt", "Veldt", "Oda Lind", "Zorvan Telk", "River Oss", "Salt House", "Kestrel"];
+const WORDS: [&str; 10] =
+    ["ferry", "storm", "salt", "market", "letter", "bridge", "winter", "painted", "sold", "7"];
 
 fn text(draw: &mut Draw) -> String {
     let title = if draw.below(3) == 0 { format!("{}\n", NAMES[draw.below(8)]) } else { String::new() };
@@ -37,9 +41,12 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let device = Device::open(&DeviceOptions { choice: DeviceChoice::Cpu, threads: 1, ..Default::default() }).unwrap();
+        let device =
+            Device::open(&DeviceOptions { choice: DeviceChoice::Cpu, threads: 1, ..Default::default() })
+                .unwrap();
         let mut state = State::default();
-        let founded = Record::Founded(ModelTag { name: "test".into(), dim: DIM as u32, fingerprint: "00".into() });
+        let founded =
+            Record::Founded(ModelTag { name: "test".into(), dim: DIM as u32, fingerprint: "00".into() });
         state.apply(&founded);
         let log = vec![Entry { tenant: TenantId::default(), record: founded }];
         World { state, resident: Resident::new(device, DIM), log, now: 0 }
@@ -51,7 +58,8 @@ impl World {
         let any = MemoryId(draw.below(self.log.len()) as u64 + 1);
         match draw.below(10) {
             0 => {
-                let cleanup = [CleanupMode::Minimal, CleanupMode::Standard, CleanupMode::Aggressive][draw.below(3)];
+                let cleanup =
+                    [CleanupMode::Minimal, CleanupMode::Standard, CleanupMode::Aggressive][draw.below(3)];
                 let request = Delete { id: any, force: draw.below(2) == 0, cleanup };
                 self.log.extend(delete(&mut self.state, &request, tenant, now).ok().map(|(entry, _)| entry));
             }
@@ -59,17 +67,29 @@ impl World {
                 let content = (draw.below(2) == 0).then(|| text(draw));
                 let vector = content.as_deref().map(vector);
                 let request = Update { content, add_tags: vec!["t".into()], ..Update::of(any) };
-                let updated = update(&mut self.state, &mut self.resident, &request, vector.as_deref(), tenant, now);
+                let updated =
+                    update(&mut self.state, &mut self.resident, &request, vector.as_deref(), tenant, now);
                 self.log.extend(updated.ok().and_then(|(entry, _)| entry));
             }
             3 => {
-                let request = ConfigureLearning { learning_rate: Some(draw.below(100) as f32 / 100.0), activation_threshold: Some(0.0), ..Default::default() };
+                let request = ConfigureLearning {
+                    learning_rate: Some(draw.below(100) as f32 / 100.0),
+                    activation_threshold: Some(0.0),
+                    ..Default::default()
+                };
                 self.log.extend(configure(&mut self.state, &request, tenant).0);
             }
             4 | 5 => {
                 let query = text(draw);
                 let request = Retrieve { query: query.clone(), threshold: 0.0, ..Retrieve::default() };
-                let recalled = answer_batch(&mut self.state, &mut self.resident, &RecallSettings::default(), &[request], &[&vector(&query)], now);
+                let recalled = answer_batch(
+                    &mut self.state,
+                    &mut self.resident,
+                    &RecallSettings::default(),
+                    &[request],
+                    &[&vector(&query)],
+                    now,
+                );
                 self.log.extend(learn::from_recall(&mut self.state, &recalled.unwrap()[0], tenant, now));
             }
             _ => {
@@ -77,15 +97,24 @@ impl World {
                     .map(|part| Store {
                         content: text(draw),
                         kind: if draw.below(2) == 0 { Kind::Turn } else { Kind::Passage },
-                        place: (draw.below(2) == 0).then(|| Place { sequence: "s".into(), part: draw.below(40) as u32 + part as u32, parts: None }),
+                        place: (draw.below(2) == 0).then(|| Place {
+                            sequence: "s".into(),
+                            part: draw.below(40) as u32 + part as u32,
+                            parts: None,
+                        }),
                         tags: vec![["a", "b"][draw.below(2)].into()],
                         ..Store::default()
                     })
                     .collect();
-                let vectors: Vec<Vec<f32>> = requests.iter().map(|request| vector(&request.content)).collect();
-                let batch: Vec<NewMemory<'_>> =
-                    requests.iter().zip(&vectors).map(|(request, vector)| NewMemory { request, vector }).collect();
-                for decision in store_batch(&mut self.state, &mut self.resident, &batch, tenant, now).unwrap() {
+                let vectors: Vec<Vec<f32>> =
+                    requests.iter().map(|request| vector(&request.content)).collect();
+                let batch: Vec<NewMemory<'_>> = requests
+                    .iter()
+                    .zip(&vectors)
+                    .map(|(request, vector)| NewMemory { request, vector })
+                    .collect();
+                for decision in store_batch(&mut self.state, &mut self.resident, &batch, tenant, now).unwrap()
+                {
                     if let Decision::Record(entry, _) = decision {
                         self.log.push(*entry);
                     }
@@ -130,7 +159,11 @@ fn the_state_is_the_fold_of_its_records() {
         }
         assert_same(&world.state, &replay(State::default(), &world.log), &format!("seed {seed}, whole log"));
         let restored = State::from_bytes(&snapshot.0).expect("our own snapshot");
-        assert_same(&world.state, &replay(restored, &world.log[snapshot.1..]), &format!("seed {seed}, snapshot and tail"));
+        assert_same(
+            &world.state,
+            &replay(restored, &world.log[snapshot.1..]),
+            &format!("seed {seed}, snapshot and tail"),
+        );
         for finding in analyze::integrity(&world.state) {
             assert_eq!(finding.problems, Vec::<String>::new(), "seed {seed}: {}", finding.check);
         }
@@ -149,9 +182,18 @@ fn the_device_copy_follows_the_state() {
     fresh.state = State::from_bytes(&world.state.to_bytes()).unwrap();
     for _ in 0..20 {
         let query = text(&mut draw);
-        let request = Retrieve { query: query.clone(), threshold: 0.0, include_reasoning: true, ..Retrieve::default() };
+        let request =
+            Retrieve { query: query.clone(), threshold: 0.0, include_reasoning: true, ..Retrieve::default() };
         let ask = |world: &mut World| {
-            answer_batch(&mut world.state, &mut world.resident, &RecallSettings::default(), std::slice::from_ref(&request), &[&vector(&query)], Timestamp(0)).unwrap()
+            answer_batch(
+                &mut world.state,
+                &mut world.resident,
+                &RecallSettings::default(),
+                std::slice::from_ref(&request),
+                &[&vector(&query)],
+                Timestamp(0),
+            )
+            .unwrap()
         };
         let (kept, filled) = (ask(&mut world), ask(&mut fresh));
         assert_eq!(kept, filled);

@@ -12,7 +12,9 @@ use cortexkg_journal::sim::SimStorage;
 /// The default model, opened once.
 pub fn model() -> Arc<dyn Embedder> {
     static MODEL: OnceLock<Arc<dyn Embedder>> = OnceLock::new();
-    Arc::clone(MODEL.get_or_init(|| cortexkg_embed::open(&ModelChoice::Default).expect("the model is in the binary").into()))
+    Arc::clone(MODEL.get_or_init(|| {
+        cortexkg_embed::open(&ModelChoice::Default).expect("the model is in the binary").into()
+    }))
 }
 
 pub fn config(data: &std::path::Path) -> Config {

@@ -64,7 +64,8 @@ impl TryFrom<proto::UpdateRequest> for request::Update {
     type Error = Error;
 
     fn try_from(update: proto::UpdateRequest) -> Result<Self, Error> {
-        let plasticity_mode = match known::<proto::PlasticityMode>("plasticity_mode", update.plasticity_mode)? {
+        let plasticity_mode = match known::<proto::PlasticityMode>("plasticity_mode", update.plasticity_mode)?
+        {
             proto::PlasticityMode::Unspecified => request::PlasticityMode::default(),
             proto::PlasticityMode::Conservative => request::PlasticityMode::Conservative,
             proto::PlasticityMode::Adaptive => request::PlasticityMode::Adaptive,
@@ -207,7 +208,10 @@ mod tests {
         let refused = request::Store::try_from(store).unwrap_err();
         assert_eq!(refused.to_string(), "kind: 99 is not a value of this enum");
         let analyze = proto::AnalyzeRequest::default();
-        assert_eq!(request::Analyze::try_from(analyze).unwrap_err().to_string(), "analysis_type: is required");
+        assert_eq!(
+            request::Analyze::try_from(analyze).unwrap_err().to_string(),
+            "analysis_type: is required"
+        );
     }
 
     #[test]

@@ -210,10 +210,10 @@ impl From<Statistics> for proto::StatsResponse {
     fn from(statistics: Statistics) -> Self {
         let state = statistics.state;
         let [founders, members, duplicates, exceptions] = state.roles;
-        let by_kind = state.by_kind.into_iter().map(|(kind, count)| proto::NamedCount {
-            name: format!("{kind:?}"),
-            count,
-        });
+        let by_kind = state
+            .by_kind
+            .into_iter()
+            .map(|(kind, count)| proto::NamedCount { name: format!("{kind:?}"), count });
         let by_tag = state.by_tag.into_iter().map(|(name, count)| proto::NamedCount { name, count });
         proto::StatsResponse {
             memories: state.memories,

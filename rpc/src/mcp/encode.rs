@@ -3,7 +3,10 @@
 use cortexkg_engine::{MemoryId, Statistics, answer, request};
 
 use super::results::{
-    Alternative, Analyzed, Change, Cleanup, Configured, Count, Decision, Deleted, Finding, GraphMetrics, Hub, Learning, Parameter, Performance, QueryUnderstanding, Recalled, RetrievalMetadata, Retrieved, Roles, Sampled, Stats, Step, StorageMetadata, StoreChanges, Stored, SystemOverview, Timing, UpdateChanges, Updated,
+    Alternative, Analyzed, Change, Cleanup, Configured, Count, Decision, Deleted, Finding, GraphMetrics, Hub,
+    Learning, Parameter, Performance, QueryUnderstanding, Recalled, RetrievalMetadata, Retrieved, Roles,
+    Sampled, Stats, Step, StorageMetadata, StoreChanges, Stored, SystemOverview, Timing, UpdateChanges,
+    Updated,
 };
 use crate::times::to_rfc3339;
 
@@ -200,7 +203,8 @@ impl From<Statistics> for Stats {
         let state = statistics.state;
         let [founders, members, duplicates, exceptions] = state.roles;
         let bytes = state.text_bytes + state.state_bytes + state.device_bytes;
-        let by_kind = state.by_kind.into_iter().map(|(kind, count)| Count { name: format!("{kind:?}"), count });
+        let by_kind =
+            state.by_kind.into_iter().map(|(kind, count)| Count { name: format!("{kind:?}"), count });
         Stats {
             system_overview: SystemOverview {
                 total_memories: state.memories,

@@ -18,7 +18,9 @@ pub(super) struct Malformed {
 /// the stack.
 pub(super) fn diagnose(bytes: &[u8]) -> Malformed {
     let (id, error, is_request) = match serde_json::from_slice::<Value>(bytes) {
-        Err(error) => (None, ErrorData::parse_error(format!("message: must be JSON in UTF-8: {error}"), None), true),
+        Err(error) => {
+            (None, ErrorData::parse_error(format!("message: must be JSON in UTF-8: {error}"), None), true)
+        }
         Ok(Value::Array(_)) => {
             let rule = "message: must be one JSON object; batches are not part of the protocol, send requests one by one";
             (None, ErrorData::invalid_request(rule, None), true)

@@ -145,7 +145,8 @@ fn fit_members(tool: &str, path: &str, schema: &JsonObject, members: &mut JsonOb
 
 /// 10.0 is an integer to JSON Schema, and some clients write it so. Parameters are 32 bits wide.
 fn fit_integer(value: &mut Value) -> bool {
-    let whole = value.as_f64().filter(|number| number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(number));
+    let whole =
+        value.as_f64().filter(|number| number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(number));
     if let Some(whole) = whole {
         *value = Value::from(whole as u32);
     }
@@ -229,7 +230,10 @@ mod tests {
             refusal(json!({"query": "a", "include_reasoning": "yes"})),
             "include_reasoning: must be true or false"
         );
-        assert_eq!(refusal(json!({"query": "a", "tag_filter": "x"})), "tag_filter: must be a list of strings");
+        assert_eq!(
+            refusal(json!({"query": "a", "tag_filter": "x"})),
+            "tag_filter: must be a list of strings"
+        );
         assert_eq!(refusal(json!({"query": "a", "tag_filter": ["x", 2]})), "tag_filter[1]: must be a string");
         assert_eq!(refusal(json!({"query": "a", "time_range": []})), "time_range: must be an object");
         let choice = refusal(json!({"query": "a", "strategy": "Guess"}));

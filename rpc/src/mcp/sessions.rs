@@ -104,11 +104,7 @@ impl SessionManager for Sessions {
         self.inner.create_stream(id, message).await
     }
 
-    async fn accept_message(
-        &self,
-        id: &SessionId,
-        message: ClientJsonRpcMessage,
-    ) -> Result<(), Self::Error> {
+    async fn accept_message(&self, id: &SessionId, message: ClientJsonRpcMessage) -> Result<(), Self::Error> {
         self.inner.accept_message(id, message).await
     }
 

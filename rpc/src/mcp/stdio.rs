@@ -220,7 +220,8 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_message_is_answered_and_the_next_one_still_read() {
         let deep = "[".repeat(10_000);
-        let input = [b"{oops\n\"\xff\"\n".as_slice(), deep.as_bytes(), b"\n", PING.as_bytes(), b"\n"].concat();
+        let input =
+            [b"{oops\n\"\xff\"\n".as_slice(), deep.as_bytes(), b"\n", PING.as_bytes(), b"\n"].concat();
         let (received, answers) = answers_to(&input, 1 << 20).await;
         assert_eq!(received, 1);
         assert_eq!(answers.lines().filter(|answer| answer.contains("-32700")).count(), 3, "{answers}");

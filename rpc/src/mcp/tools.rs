@@ -124,7 +124,9 @@ mod tests {
             if let Some(items) = keywords.get("items") {
                 walk(items, &format!("{path}[]"));
             }
-            for (name, property) in keywords.get("properties").and_then(Value::as_object).into_iter().flatten() {
+            for (name, property) in
+                keywords.get("properties").and_then(Value::as_object).into_iter().flatten()
+            {
                 walk(property, &format!("{path}.{name}"));
             }
         }
@@ -144,7 +146,10 @@ mod tests {
         let tags = property("store_memory", "tags");
         assert_eq!((&tags["maxItems"], &tags["items"]["maxLength"]), (&json!(20), &json!(50)));
         let limit = property("retrieve_memory", "limit");
-        assert_eq!((&limit["minimum"], &limit["maximum"], &limit["default"]), (&json!(1), &json!(100), &json!(10)));
+        assert_eq!(
+            (&limit["minimum"], &limit["maximum"], &limit["default"]),
+            (&json!(1), &json!(100), &json!(10))
+        );
         let strategies = property("retrieve_memory", "strategy");
         assert_eq!(strategies["enum"].as_array().unwrap().len(), 5);
         assert_eq!(property("configure_learning", "learning_mode")["enum"][2], "STDP");

@@ -100,8 +100,9 @@ fn store(engine: &Engine, batch_size: u32, args: &BenchArgs) -> anyhow::Result<V
     let texts: Vec<String> = (0..args.count).map(|_| corpus.fact()).collect();
     let text_bytes: usize = texts.iter().map(String::len).sum();
     let (begun, cpu_s) = (Instant::now(), process::cpu_s());
-    let mut pipeline =
-        Pipeline::new(engine, batch_size, |(), answer| answer.context("a generated text was refused").map(|_| ()));
+    let mut pipeline = Pipeline::new(engine, batch_size, |(), answer| {
+        answer.context("a generated text was refused").map(|_| ())
+    });
     for content in texts {
         pipeline.push((), Store { content, ..Store::default() })?;
     }
@@ -122,7 +123,8 @@ fn ask(engine: &Engine, args: &BenchArgs) -> anyhow::Result<Value> {
     let mut times = Vec::new();
     let (begun, cpu_s) = (Instant::now(), process::cpu_s());
     for _ in 0..args.queries {
-        let request = Retrieve { query: corpus.question(), limit: args.limit, threshold: 0.0, ..Retrieve::default() };
+        let request =
+            Retrieve { query: corpus.question(), limit: args.limit, threshold: 0.0, ..Retrieve::default() };
         let asked = Instant::now();
         engine.retrieve(request, Call::default()).wait()?;
         times.push(asked.elapsed());

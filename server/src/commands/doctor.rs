@@ -69,7 +69,8 @@ fn check(name: impl Into<String>, verdict: Verdict, words: impl Into<String>) ->
 }
 
 fn processor() -> Check {
-    let cores = std::thread::available_parallelism().map_or("an unknown number of".into(), |cores| cores.to_string());
+    let cores =
+        std::thread::available_parallelism().map_or("an unknown number of".into(), |cores| cores.to_string());
     check("processor", Verdict::Works, format!("{cores} cores, {}", simd().join(" ")))
 }
 
@@ -116,10 +117,15 @@ fn devices(settings: &Settings) -> Vec<Check> {
 fn try_engine(settings: &Settings) -> anyhow::Result<String> {
     let engine = Engine::open_temporary(settings)?;
     let content = "The doctor looked and found everything well.";
-    let stored = engine.store(Store { content: content.into(), ..Store::default() }, Call::default()).wait()?;
-    let request = Retrieve { query: "what did the doctor find?".into(), threshold: 0.0, ..Retrieve::default() };
+    let stored =
+        engine.store(Store { content: content.into(), ..Store::default() }, Call::default()).wait()?;
+    let request =
+        Retrieve { query: "what did the doctor find?".into(), threshold: 0.0, ..Retrieve::default() };
     let found = engine.retrieve(request, Call::default()).wait()?;
-    ensure!(found.memories.iter().any(|found| found.memory.id == stored.id), "a stored sentence was not recalled");
+    ensure!(
+        found.memories.iter().any(|found| found.memory.id == stored.id),
+        "a stored sentence was not recalled"
+    );
     let health = engine.health();
     Ok(format!("stores and recalls on {}, embeds with {}", health.device, health.model))
 }
@@ -130,14 +136,23 @@ fn data_folder(settings: &Settings) -> Check {
         return check("data folder", Verdict::Note, "temporary: nothing is kept");
     }
     if !data.exists() {
-        return check("data folder", Verdict::Note, format!("{} is not there yet; it is made on first use", data.display()));
+        return check(
+            "data folder",
+            Verdict::Note,
+            format!("{} is not there yet; it is made on first use", data.display()),
+        );
     }
     match cortexkg_engine::verify(data) {
         Ok(found) if found.problems.is_empty() => {
-            let words = format!("{}: {} memories, {} records, sound", data.display(), found.memories, found.records);
+            let words =
+                format!("{}: {} memories, {} records, sound", data.display(), found.memories, found.records);
             check("data folder", Verdict::Works, words)
         }
-        Ok(found) => check("data folder", Verdict::Broken, format!("{}: {}", data.display(), found.problems.join("; "))),
+        Ok(found) => check(
+            "data folder",
+            Verdict::Broken,
+            format!("{}: {}", data.display(), found.problems.join("; ")),
+        ),
         Err(error) => check("data folder", Verdict::Broken, format!("{}: {error}", data.display())),
     }
 }
@@ -147,7 +162,9 @@ fn disk(settings: &Settings) -> Check {
     // The folder itself may not be there yet.
     let here = data.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
     match rustix::fs::statvfs(here) {
-        Err(error) => check("disk", Verdict::Note, format!("free space of {} is not told: {error}", here.display())),
+        Err(error) => {
+            check("disk", Verdict::Note, format!("free space of {} is not told: {error}", here.display()))
+        }
         Ok(disk) => {
             let free_gib = (disk.f_bavail * disk.f_frsize) as f64 / f64::from(1 << 30);
             let verdict = if free_gib < 1.0 { Verdict::Note } else { Verdict::Works };
@@ -167,7 +184,8 @@ fn models(settings: &Settings) -> Check {
 }
 
 fn ports(settings: &Settings) -> Vec<Check> {
-    let mut ports = vec![("http", settings.server.port, "--http"), ("grpc", settings.server.grpc_port, "--grpc")];
+    let mut ports =
+        vec![("http", settings.server.port, "--http"), ("grpc", settings.server.grpc_port, "--grpc")];
     if settings.monitoring.enable_metrics {
         ports.push(("metrics", settings.monitoring.metrics_port, "--metrics"));
     }
@@ -178,7 +196,8 @@ fn ports(settings: &Settings) -> Vec<Check> {
         match TcpListener::bind(address) {
             Ok(_) => check(format!("port {name}"), Verdict::Works, format!("{address} is free")),
             Err(error) => {
-                let words = format!("{address}: {error}; is a server running? `serve {flag} ADDR` chooses another");
+                let words =
+                    format!("{address}: {error}; is a server running? `serve {flag} ADDR` chooses another");
                 check(format!("port {name}"), Verdict::Note, words)
             }
         }

@@ -245,8 +245,18 @@ impl Measured {
 fn table(dataset: &Dataset, ingest: &Ingest, measured: &[Measured]) -> String {
     let mut text = format!(
         "{}: {} texts stored at {} a second, embedded with {}\n{:<11}{:>7}{:>7}{:>7}{:>7}{:>7}{:>10}{:>10}\n",
-        dataset.name, ingest.texts, ingest.per_s(), ingest.embedder,
-        "method", "R@2", "R@5", "R@10", "R@20", "all@8", "p50 ms", "p99 ms",
+        dataset.name,
+        ingest.texts,
+        ingest.per_s(),
+        ingest.embedder,
+        "method",
+        "R@2",
+        "R@5",
+        "R@10",
+        "R@20",
+        "all@8",
+        "p50 ms",
+        "p99 ms",
     );
     for method in measured {
         let columns = method.score.total.percent().columns();

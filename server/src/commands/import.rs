@@ -144,7 +144,8 @@ fn import(engine: &Engine, batch_size: u32, files: &[Source]) -> anyhow::Result<
 }
 
 fn bar(bytes: u64) -> anyhow::Result<ProgressBar> {
-    let style = "{bar:30} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {msg} items, {eta} left";
+    let style =
+        "{bar:30} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {msg} items, {eta} left";
     Ok(ProgressBar::new(bytes).with_style(ProgressStyle::with_template(style)?).with_message("0"))
 }
 

@@ -58,8 +58,11 @@ struct Listed {
 
 fn list(settings: &Settings, json: bool) -> anyhow::Result<()> {
     let models = settings.models();
-    let open = |choice| cortexkg_embed::open(&choice).map(|model| model.identity().clone()).map_err(|e| e.to_string());
-    let mut listed = vec![Listed { name: "default".into(), identity: open(ModelChoice::Default), here: true }];
+    let open = |choice| {
+        cortexkg_embed::open(&choice).map(|model| model.identity().clone()).map_err(|e| e.to_string())
+    };
+    let mut listed =
+        vec![Listed { name: "default".into(), identity: open(ModelChoice::Default), here: true }];
     for name in folders(&models) {
         let identity = open(ModelChoice::Folder(models.join(&name)));
         listed.push(Listed { name, identity, here: true });
@@ -96,7 +99,9 @@ impl Listed {
 
     fn as_text(&self) -> String {
         let words = match &self.identity {
-            Ok(ModelIdentity { name, dim, fingerprint }) => format!("{name}, {dim} dimensions, {fingerprint}"),
+            Ok(ModelIdentity { name, dim, fingerprint }) => {
+                format!("{name}, {dim} dimensions, {fingerprint}")
+            }
             Err(words) => words.clone(),
         };
         let mark = if self.here { "here" } else { "    " };

@@ -163,14 +163,20 @@ fn as_text(found: &Retrieved, took_ms: f64) -> String {
         }
     }
     let shown = found.memories.len();
-    text.push_str(&format!("{shown} of {} found in {took_ms} ms ({:?})\n", found.total_found, found.strategy));
+    text.push_str(&format!(
+        "{shown} of {} found in {took_ms} ms ({:?})\n",
+        found.total_found, found.strategy
+    ));
     text
 }
 
 /// The beginnings of all memories on the paths.
 fn words(engine: &Engine, found: &Retrieved) -> anyhow::Result<HashMap<MemoryId, String>> {
-    let mut words: HashMap<MemoryId, String> =
-        found.memories.iter().map(|recalled| (recalled.memory.id, beginning(&recalled.memory.content))).collect();
+    let mut words: HashMap<MemoryId, String> = found
+        .memories
+        .iter()
+        .map(|recalled| (recalled.memory.id, beginning(&recalled.memory.content)))
+        .collect();
     for step in found.memories.iter().flat_map(|recalled| &recalled.path) {
         if let StepNode::Memory(id) = step.node
             && !words.contains_key(&id)
@@ -198,10 +204,11 @@ impl Branch {
         for recalled in memories {
             let mut here = &mut root;
             for step in &recalled.path {
-                let at = here.children.iter().position(|(node, ..)| *node == step.node).unwrap_or_else(|| {
-                    here.children.push((step.node.clone(), step.spike_ms, Branch::default()));
-                    here.children.len() - 1
-                });
+                let at =
+                    here.children.iter().position(|(node, ..)| *node == step.node).unwrap_or_else(|| {
+                        here.children.push((step.node.clone(), step.spike_ms, Branch::default()));
+                        here.children.len() - 1
+                    });
                 here = &mut here.children[at].2;
             }
         }
@@ -219,7 +226,8 @@ impl Branch {
 
     fn draw(&self, indent: &str, words: &HashMap<MemoryId, String>, text: &mut String) {
         for (at, (node, spike_ms, branch)) in self.children.iter().enumerate() {
-            let (arm, below) = if at + 1 == self.children.len() { ("└─▶", "    ") } else { ("├─▶", "│   ") };
+            let (arm, below) =
+                if at + 1 == self.children.len() { ("└─▶", "    ") } else { ("├─▶", "│   ") };
             let node = match node {
                 StepNode::Entity(name) => format!("entity \"{name}\""),
                 StepNode::Memory(id) => {

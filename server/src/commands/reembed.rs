@@ -26,9 +26,14 @@ pub fn run(settings: &Settings, json: bool) -> anyhow::Result<ExitCode> {
     let memories = embedded.map_err(|error| explain(error, settings.data(), settings))?;
     let seconds = round(begun.elapsed().as_secs_f64(), 3);
     if json {
-        print_json(&json!({ "memories": memories, "model": settings.neural_networks.model, "seconds": seconds }))?;
+        print_json(
+            &json!({ "memories": memories, "model": settings.neural_networks.model, "seconds": seconds }),
+        )?;
     } else {
-        print(&format!("{memories} memories embedded with {} in {seconds} s", settings.neural_networks.model))?;
+        print(&format!(
+            "{memories} memories embedded with {} in {seconds} s",
+            settings.neural_networks.model
+        ))?;
     }
     Ok(ExitCode::SUCCESS)
 }

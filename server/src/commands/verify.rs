@@ -36,7 +36,17 @@ fn as_json(found: &Verified) -> serde_json::Value {
 }
 
 fn as_text(found: &Verified, data: &str) -> String {
-    let Verified { segments, records, sequence_first, sequence_last, log_bytes, snapshots, model, memories, .. } = found;
+    let Verified {
+        segments,
+        records,
+        sequence_first,
+        sequence_last,
+        log_bytes,
+        snapshots,
+        model,
+        memories,
+        ..
+    } = found;
     let model = model.as_deref().unwrap_or("none named");
     let snapshots = match snapshots.last() {
         Some(last) => format!("{}, the newest up to record {last}", snapshots.len()),

@@ -142,7 +142,12 @@ impl Dataset {
             _ => bail!("must hold passages and questions, or convs"),
         };
         let without_gold = read.iter().map(|(_, without_gold)| without_gold).sum();
-        Ok(Dataset { name, grouped, stores: read.into_iter().map(|(corpus, _)| corpus).collect(), without_gold })
+        Ok(Dataset {
+            name,
+            grouped,
+            stores: read.into_iter().map(|(corpus, _)| corpus).collect(),
+            without_gold,
+        })
     }
 }
 
@@ -222,14 +227,12 @@ mod tests {
 
     #[test]
     fn turns_carry_date_speaker_caption_and_place() {
-        let set = of(
-            r#"{"name":"n","convs":[{"id":"c","turns":[
+        let set = of(r#"{"name":"n","convs":[{"id":"c","turns":[
                 {"id":"D1:1","spk":"Ann","date":"8 May","text":"Hi","cap":""},
                 {"id":"D1:2","spk":"Bob","date":"8 May","text":"Look","cap":"a cat"},
                 {"id":"D2:1","spk":"Ann","date":"9 May","text":"Yo","cap":""}],
               "qa":[{"q":"a","a":"x","cat":4,"ev":["D2:1","D9:9"]},{"q":"b","a":"x","cat":5,"ev":["D1:1"]},
-                    {"q":"c","a":"x","cat":1,"ev":[]}]}]}"#,
-        )
+                    {"q":"c","a":"x","cat":1,"ev":[]}]}]}"#)
         .unwrap();
         let corpus = &set.stores[0];
         assert_eq!(corpus.texts[0].content, "[8 May] Ann: Hi");
@@ -237,7 +240,11 @@ mod tests {
         let place = corpus.texts[2].place.as_ref().unwrap();
         assert_eq!((place.sequence.as_str(), place.part), ("c D2", 0));
         assert_eq!(corpus.texts[1].place.as_ref().unwrap().part, 1);
-        assert_eq!(corpus.questions.len(), 1, "adversarial questions and those without evidence are left out");
+        assert_eq!(
+            corpus.questions.len(),
+            1,
+            "adversarial questions and those without evidence are left out"
+        );
         assert_eq!(corpus.questions[0].group, "single-hop");
         assert_eq!((&corpus.questions[0].gold, set.without_gold), (&vec![2], 1));
     }

@@ -77,7 +77,8 @@ impl Grouped {
 impl Percent {
     /// `R@2 R@5 R@10 R@20 all@8` in columns.
     pub fn columns(&self) -> String {
-        let recall: String = DEPTHS.iter().map(|depth| format!("{:>7.1}", self.recall[&depth.to_string()])).collect();
+        let recall: String =
+            DEPTHS.iter().map(|depth| format!("{:>7.1}", self.recall[&depth.to_string()])).collect();
         format!("{recall}{:>7.1}", self.all8)
     }
 }

@@ -33,7 +33,8 @@ impl Identity {
             hash.update(part.as_bytes());
         }
         let digest = hash.clone().finalize();
-        let name: [u8; 16] = digest[..16].try_into().unwrap_or_else(|_| unreachable!("a digest has 32 bytes"));
+        let name: [u8; 16] =
+            digest[..16].try_into().unwrap_or_else(|_| unreachable!("a digest has 32 bytes"));
         let nth = self.seen.entry(name).or_insert(0);
         hash.update(nth.to_le_bytes());
         *nth += 1;

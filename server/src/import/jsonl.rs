@@ -56,7 +56,9 @@ impl Reader {
     fn store(&mut self, fields: &mut Fields) -> Result<Store, Refusal> {
         let text = match (fields.text("content")?, fields.text("text")?) {
             (Some(text), None) | (None, Some(text)) => text,
-            (Some(_), Some(_)) => return Err(fields.refusal("content", "must not stand beside text: they are the same field")),
+            (Some(_), Some(_)) => {
+                return Err(fields.refusal("content", "must not stand beside text: they are the same field"));
+            }
             (None, None) => return Err(fields.refusal("content", "must be given (or text)")),
         };
         let (title, speaker, date) = (fields.text("title")?, fields.text("speaker")?, fields.text("date")?);
@@ -132,7 +134,9 @@ fn content(text: &str, title: Option<&str>, speaker: Option<&str>, date: Option<
 
 /// An instant in RFC 3339, or a day, which begins at midnight UTC.
 fn instant(text: &str) -> Option<Timestamp> {
-    let day = || Date::parse(text, format_description!("[year]-[month]-[day]")).map(|day| day.midnight().assume_utc());
+    let day = || {
+        Date::parse(text, format_description!("[year]-[month]-[day]")).map(|day| day.midnight().assume_utc())
+    };
     let instant = OffsetDateTime::parse(text, &Rfc3339).or_else(|_| day()).ok()?;
     i64::try_from(instant.unix_timestamp_nanos() / 1_000).ok().map(Timestamp)
 }
@@ -149,7 +153,12 @@ impl Fields {
     }
 
     /// A field; null counts as absent.
-    fn take<T>(&mut self, name: &str, rule: &str, read: impl Fn(Value) -> Option<T>) -> Result<Option<T>, Refusal> {
+    fn take<T>(
+        &mut self,
+        name: &str,
+        rule: &str,
+        read: impl Fn(Value) -> Option<T>,
+    ) -> Result<Option<T>, Refusal> {
         match self.map.remove(name) {
             None | Some(Value::Null) => Ok(None),
             Some(value) => read(value).map(Some).ok_or_else(|| self.refusal(name, rule)),
@@ -171,7 +180,9 @@ impl Fields {
     }
 
     fn count(&mut self, name: &str) -> Result<Option<u32>, Refusal> {
-        self.take(name, "must be a whole number from 0 to 4294967295", |value| value.as_u64()?.try_into().ok())
+        self.take(name, "must be a whole number from 0 to 4294967295", |value| {
+            value.as_u64()?.try_into().ok()
+        })
     }
 
     fn instant(&mut self, name: &str) -> Result<Option<Timestamp>, Refusal> {
@@ -205,7 +216,11 @@ impl Lines {
                     each(Err(Refusal::at(line, "line", rule)))?;
                 }
                 LineRead::Whole => {
-                    let bytes = if line == 1 { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes) } else { &bytes };
+                    let bytes = if line == 1 {
+                        bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes)
+                    } else {
+                        &bytes
+                    };
                     let Ok(text) = str::from_utf8(bytes) else {
                         each(Err(Refusal::at(line, "line", "must be UTF-8 text")))?;
                         continue;
@@ -219,7 +234,9 @@ impl Lines {
                     }
                     match self {
                         Lines::Memories(reader) => each(reader.row(line, text))?,
-                        Lines::ServerMemory => server_memory::rows(line, text).into_iter().try_for_each(&mut *each)?,
+                        Lines::ServerMemory => {
+                            server_memory::rows(line, text).into_iter().try_for_each(&mut *each)?
+                        }
                     }
                 }
             }

@@ -72,7 +72,10 @@ fn sections(lines: &[(u64, &str)]) -> Vec<Section> {
             }
             if let Some(level) = underline(text)
                 && at > 0
-                && open.2.last().is_some_and(|(above, words)| *above == lines[at - 1].0 && is_heading_text(words))
+                && open
+                    .2
+                    .last()
+                    .is_some_and(|(above, words)| *above == lines[at - 1].0 && is_heading_text(words))
                 && (open.2.len() == 1 || open.2[open.2.len() - 2].1.trim().is_empty())
                 && let Some((_, heading)) = open.2.pop()
             {
@@ -139,8 +142,12 @@ mod tests {
     #[test]
     fn passages_stand_under_their_headings() {
         let text = "# Guide\nHello.\n\n## Install\nRun it.\n\n### Linux\nUse apt.\n\n## Use\nCall it.\n";
-        let expected =
-            ["Guide\nHello.", "Guide > Install\nRun it.", "Guide > Install > Linux\nUse apt.", "Guide > Use\nCall it."];
+        let expected = [
+            "Guide\nHello.",
+            "Guide > Install\nRun it.",
+            "Guide > Install > Linux\nUse apt.",
+            "Guide > Use\nCall it.",
+        ];
         assert_eq!(contents(text), expected);
     }
 
@@ -153,7 +160,10 @@ mod tests {
 
     #[test]
     fn underlined_headings_count_and_rules_do_not() {
-        assert_eq!(contents("Guide\n=====\nHello.\n\nUse\n---\nCall it."), ["Guide\nHello.", "Guide > Use\nCall it."]);
+        assert_eq!(
+            contents("Guide\n=====\nHello.\n\nUse\n---\nCall it."),
+            ["Guide\nHello.", "Guide > Use\nCall it."]
+        );
         assert_eq!(contents("# G\n- item\n---\nafter"), ["G\n- item\n---\nafter"]);
         assert_eq!(contents("# G\none\ntwo\n---\nafter"), ["G\none\ntwo\n---\nafter"]);
     }

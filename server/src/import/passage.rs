@@ -71,7 +71,8 @@ fn last_break(text: &str) -> usize {
     let half = text.len() / 2;
     let after_line = text.rfind('\n').map(|at| at + 1);
     let sentence = [". ", "! ", "? "].iter().filter_map(|end| text.rfind(end)).max().map(|at| at + 2);
-    let word = text.rfind(char::is_whitespace).map(|at| at + text[at..].chars().next().map_or(1, char::len_utf8));
+    let word =
+        text.rfind(char::is_whitespace).map(|at| at + text[at..].chars().next().map_or(1, char::len_utf8));
     [after_line, sentence, word].into_iter().flatten().find(|at| *at > half).unwrap_or(text.len())
 }
 
@@ -87,7 +88,8 @@ mod tests {
     #[test]
     fn paragraphs_stand_between_blank_lines() {
         let found = paragraphs(numbered("one\nstill one\n\n \ntwo\n"));
-        let expected = [Piece { line: 1, text: "one\nstill one".into() }, Piece { line: 5, text: "two".into() }];
+        let expected =
+            [Piece { line: 1, text: "one\nstill one".into() }, Piece { line: 5, text: "two".into() }];
         assert_eq!(found, expected);
     }
 

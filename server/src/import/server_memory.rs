@@ -45,7 +45,11 @@ pub fn rows(line: u64, text: &str) -> Vec<Parsed> {
 
 /// `name\nname is a kind. observation. observation.`, begun anew under the same head when one memory is full.
 fn entity(name: &str, kind: &str, observations: &[String]) -> Vec<String> {
-    let article = if kind.trim_start().starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
+    let article = if kind.trim_start().starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']) {
+        "an"
+    } else {
+        "a"
+    };
     let head = format!("{name}\n{name} is {article} {}.", words(kind));
     let mut contents = vec![head.clone()];
     for observation in observations {
@@ -76,7 +80,9 @@ fn fits(tag: &str) -> bool {
 }
 
 fn rule(error: &serde_json::Error) -> String {
-    format!("must be an entity {{name, entityType, observations}} or a relation {{from, to, relationType}}: {error}")
+    format!(
+        "must be an entity {{name, entityType, observations}} or a relation {{from, to, relationType}}: {error}"
+    )
 }
 
 #[cfg(test)]
@@ -120,7 +126,8 @@ mod tests {
 
     #[test]
     fn other_lines_are_refused() {
-        for bad in ["", "{", "[]", r#"{"type":"thing"}"#, r#"{"type":"entity","name":1}"#, r#"{"name":"x"}"#] {
+        for bad in ["", "{", "[]", r#"{"type":"thing"}"#, r#"{"type":"entity","name":1}"#, r#"{"name":"x"}"#]
+        {
             let rows = rows(7, bad);
             assert!(matches!(&rows[..], [Err(Refusal { line: Some(7), .. })]), "{bad}");
         }

@@ -117,7 +117,10 @@ mod tests {
         write("b/notes.MD", "# x");
         write("a.txt", "x");
         write("c.jsonl", "{\"content\":\"x\"}\n");
-        write("memory.json", "{\"type\":\"entity\",\"name\":\"n\",\"entityType\":\"t\",\"observations\":[]}\n");
+        write(
+            "memory.json",
+            "{\"type\":\"entity\",\"name\":\"n\",\"entityType\":\"t\",\"observations\":[]}\n",
+        );
         write("picture.png", "x");
         write(".git/readme.md", "x");
         #[cfg(unix)]

@@ -179,7 +179,8 @@ impl Layers {
         match rules::check(&settings) {
             None => Ok(settings),
             Some((section, key, rule)) => {
-                let origin = self.origins.get(&(section.into(), key.into())).cloned().unwrap_or(Origin::Default);
+                let origin =
+                    self.origins.get(&(section.into(), key.into())).cloned().unwrap_or(Origin::Default);
                 Err(SettingsError::Refused { origin, key: format!("{section}.{key}"), rule })
             }
         }
@@ -249,7 +250,8 @@ mod tests {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         writeln!(file, "[server]\nport = 1111\ngrpc_port = 1112\n[monitoring]\nmetrics_port = 1113").unwrap();
         let variables = [("CORTEXKG__SERVER__GRPC_PORT".into(), "2222".into()), ("HOME".into(), "/".into())];
-        let flag = Flag { flag: "--data", key: ("database", "knowledge_graph_path"), value: "flagged".into() };
+        let flag =
+            Flag { flag: "--data", key: ("database", "knowledge_graph_path"), value: "flagged".into() };
         let settings = Settings::load(Some(file.path()), variables, vec![flag]).unwrap();
         assert_eq!(settings.server.port, 1111);
         assert_eq!(settings.server.grpc_port, 2222);
@@ -269,26 +271,68 @@ mod tests {
             ("[server]\nport = 0", "FILE: server.port: must be 1 to 65535"),
             ("[server]\nhost = 1", "FILE: server.host: must be a text in quotes"),
             ("[server]\nhost = \"0.0.0.0\"", "FILE: server.host: must be a loopback address"),
-            ("[server]\nmax_connections = -1", "FILE: server.max_connections: must be a whole number from 0 to"),
+            (
+                "[server]\nmax_connections = -1",
+                "FILE: server.max_connections: must be a whole number from 0 to",
+            ),
             ("[server]\nmax_connections = 0", "FILE: server.max_connections: must be 1 or more"),
             ("[neuromorphic]\ncortical_columns = 6", "FILE: neuromorphic.cortical_columns: must be 4"),
-            ("[neuromorphic]\nttfs_precision_ms = 0.001", "FILE: neuromorphic.ttfs_precision_ms: must be 0.00390625"),
-            ("[neuromorphic]\nstdp_learning_rate = 1.5", "FILE: neuromorphic.stdp_learning_rate: must be 0 to 1"),
-            ("[neuromorphic]\nstdp_learning_rate = nan", "FILE: neuromorphic.stdp_learning_rate: must be 0 to 1"),
-            ("[performance]\ndevice = \"tpu\"", "FILE: performance.device: must be one of auto, cpu, wgpu, cuda"),
+            (
+                "[neuromorphic]\nttfs_precision_ms = 0.001",
+                "FILE: neuromorphic.ttfs_precision_ms: must be 0.00390625",
+            ),
+            (
+                "[neuromorphic]\nstdp_learning_rate = 1.5",
+                "FILE: neuromorphic.stdp_learning_rate: must be 0 to 1",
+            ),
+            (
+                "[neuromorphic]\nstdp_learning_rate = nan",
+                "FILE: neuromorphic.stdp_learning_rate: must be 0 to 1",
+            ),
+            (
+                "[performance]\ndevice = \"tpu\"",
+                "FILE: performance.device: must be one of auto, cpu, wgpu, cuda",
+            ),
             ("[performance]\nenable_simd = false", "FILE: performance.enable_simd: must be true"),
             ("[performance]\nenable_simd = 1", "FILE: performance.enable_simd: must be true or false"),
             ("[performance]\ncache_size_mb = 512", "FILE: performance.cache_size_mb: must be 0"),
-            ("[performance]\nconnection_pool_size = 100", "FILE: performance.connection_pool_size: must be 1"),
-            ("[security]\nenable_oauth = true", "FILE: security.enable_oauth: not available yet, must be false"),
-            ("[security]\njwt_secret_path = \"k\"", "FILE: security.jwt_secret_path: not available yet, must be empty"),
-            ("[security]\nrate_limit_per_minute = 9", "FILE: security.rate_limit_per_minute: not available yet, must be 0"),
+            (
+                "[performance]\nconnection_pool_size = 100",
+                "FILE: performance.connection_pool_size: must be 1",
+            ),
+            (
+                "[security]\nenable_oauth = true",
+                "FILE: security.enable_oauth: not available yet, must be false",
+            ),
+            (
+                "[security]\njwt_secret_path = \"k\"",
+                "FILE: security.jwt_secret_path: not available yet, must be empty",
+            ),
+            (
+                "[security]\nrate_limit_per_minute = 9",
+                "FILE: security.rate_limit_per_minute: not available yet, must be 0",
+            ),
             ("[logging]\noutput = \"stdout\"", "FILE: logging.output: must be stderr or file"),
-            ("[logging]\noutput = \"file\"", "FILE: logging.file_path: must name a file when logging.output is file"),
-            ("[logging]\nlevel = \"loud\"", "FILE: logging.level: must be one of error, warn, info, debug, trace"),
-            ("[database]\nbackup_interval_hours = 6", "FILE: database.backup_interval_hours: not available yet, must be 0"),
-            ("[database]\nmax_memory_size_gb = 4", "FILE: database.max_memory_size_gb: not available yet, must be 0"),
-            ("[database]\nknowledge_graph_path = \"\"", "FILE: database.knowledge_graph_path: must not be empty"),
+            (
+                "[logging]\noutput = \"file\"",
+                "FILE: logging.file_path: must name a file when logging.output is file",
+            ),
+            (
+                "[logging]\nlevel = \"loud\"",
+                "FILE: logging.level: must be one of error, warn, info, debug, trace",
+            ),
+            (
+                "[database]\nbackup_interval_hours = 6",
+                "FILE: database.backup_interval_hours: not available yet, must be 0",
+            ),
+            (
+                "[database]\nmax_memory_size_gb = 4",
+                "FILE: database.max_memory_size_gb: not available yet, must be 0",
+            ),
+            (
+                "[database]\nknowledge_graph_path = \"\"",
+                "FILE: database.knowledge_graph_path: must not be empty",
+            ),
             (
                 "[neural_networks]\nenable_gpu_acceleration = true",
                 "FILE: neural_networks.enable_gpu_acceleration: not available yet, must be false",
@@ -315,7 +359,10 @@ mod tests {
         let refusal = |name: &str, text: &str| {
             Settings::load(None, [(name.to_owned(), text.to_owned())], vec![]).unwrap_err().to_string()
         };
-        assert!(refusal("CORTEXKG__SERVER__PORT", "many").starts_with("CORTEXKG__SERVER__PORT: server.port: must be a whole"));
+        assert!(
+            refusal("CORTEXKG__SERVER__PORT", "many")
+                .starts_with("CORTEXKG__SERVER__PORT: server.port: must be a whole")
+        );
         assert!(refusal("CORTEXKG__SERVER__PRT", "1").contains("server.prt: unknown key"));
         assert!(refusal("CORTEXKG__PORT", "1").contains("must be named CORTEXKG__SECTION__KEY"));
         assert!(refusal("CORTEXKG__PERFORMANCE__ENABLE_SIMD", "yes").contains("must be true or false"));

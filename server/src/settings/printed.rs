@@ -61,7 +61,8 @@ mod tests {
     #[test]
     fn every_profile_loads_and_says_only_what_differs() {
         for name in ["development.toml", "testing.toml", "production.toml"] {
-            let settings = Settings::load(Some(&config(name)), [], vec![]).unwrap_or_else(|error| panic!("{error}"));
+            let settings =
+                Settings::load(Some(&config(name)), [], vec![]).unwrap_or_else(|error| panic!("{error}"));
             assert_ne!(settings, Settings::default(), "{name} changes nothing");
             let table: Table = fs::read_to_string(config(name)).unwrap().parse().unwrap();
             let defaults = Table::try_from(Settings::default()).unwrap();

@@ -60,7 +60,14 @@ impl Ran {
 
     #[track_caller]
     pub fn code(self, code: i32) -> Self {
-        assert_eq!(self.0.status.code(), Some(code), "cortexkg {}\n{}\n{}", self.1, self.stdout(), self.stderr());
+        assert_eq!(
+            self.0.status.code(),
+            Some(code),
+            "cortexkg {}\n{}\n{}",
+            self.1,
+            self.stdout(),
+            self.stderr()
+        );
         self
     }
 
@@ -68,7 +75,13 @@ impl Ran {
     #[track_caller]
     pub fn json(self) -> Value {
         let text = self.stdout();
-        assert_eq!(text.trim_end().lines().count(), 1, "cortexkg {} printed\n{text}\n{}", self.1, self.stderr());
+        assert_eq!(
+            text.trim_end().lines().count(),
+            1,
+            "cortexkg {} printed\n{text}\n{}",
+            self.1,
+            self.stderr()
+        );
         let value: Value = serde_json::from_str(&text).unwrap();
         assert!(value.is_object(), "{text}");
         value
@@ -94,7 +107,11 @@ impl Server {
         let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut said = String::new();
         while said.lines().next_back() != Some("ready") {
-            assert_ne!(stderr.read_line(&mut said).unwrap(), 0, "the server ended before it was ready:\n{said}");
+            assert_ne!(
+                stderr.read_line(&mut said).unwrap(),
+                0,
+                "the server ended before it was ready:\n{said}"
+            );
         }
         let after = |word: &str| {
             let line = said.lines().find_map(|line| line.trim().strip_prefix(word));

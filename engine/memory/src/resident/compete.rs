@@ -1,7 +1,9 @@
 //! The competition of columns, as one dispatch for a batch of new memories.
 
 use cortexkg_compute::Recording;
-use cortexkg_compute::kernels::ttfs_compete::{self as kernel, INHIBITION, NO_WINNER, Requests, Rules, SCORERS, THRESHOLD};
+use cortexkg_compute::kernels::ttfs_compete::{
+    self as kernel, INHIBITION, NO_WINNER, Requests, Rules, SCORERS, THRESHOLD,
+};
 
 use crate::Error;
 use crate::allocate::{Outcome, SCORER_WEIGHTS};
@@ -51,8 +53,12 @@ impl Resident {
         let winner_times = device.create("contest winner times", contests.len())?;
         let margins = device.create("contest margins", contests.len())?;
         let times = device.create("contest times", ids.len())?;
-        let rules =
-            Rules { weights: SCORER_WEIGHTS.map(q16), inhibition: INHIBITION, threshold: THRESHOLD, window_us: WINDOW_US };
+        let rules = Rules {
+            weights: SCORER_WEIGHTS.map(q16),
+            inhibition: INHIBITION,
+            threshold: THRESHOLD,
+            window_us: WINDOW_US,
+        };
         let mut recording = Recording::new();
         kernel::record(
             &mut recording,
@@ -64,7 +70,12 @@ impl Resident {
                 scores: &score_buffer,
                 candidate_count: ids.len(),
             },
-            &kernel::Outcome { winners: &winners, winner_times: &winner_times, margins: &margins, times: &times },
+            &kernel::Outcome {
+                winners: &winners,
+                winner_times: &winner_times,
+                margins: &margins,
+                times: &times,
+            },
         );
         let (winners_read, margins_read) = (recording.read_all(&winners), recording.read_all(&margins));
         let times_read = recording.read_all(&times);

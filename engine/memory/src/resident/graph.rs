@@ -27,7 +27,9 @@ impl GraphCopy {
         make_room(device, &mut self.nodes, "graph nodes", nodes.len())?;
         make_room(device, &mut self.owners, "graph owners", owners.len())?;
         make_room(device, &mut self.edges, "graph edges", edges.len())?;
-        let (Some(node_buffer), Some(owner_buffer), Some(edge_buffer)) = (&self.nodes, &self.owners, &self.edges) else {
+        let (Some(node_buffer), Some(owner_buffer), Some(edge_buffer)) =
+            (&self.nodes, &self.owners, &self.edges)
+        else {
             unreachable!("made above; this is a bug")
         };
         let mut recording = Recording::new();
@@ -42,7 +44,11 @@ impl GraphCopy {
                 recording.write(owner_buffer, start, &owners[start..end]);
             }
             for &(start, end) in &dirty.edges {
-                recording.write(edge_buffer, start as usize * 2, &edges[start as usize * 2..end as usize * 2]);
+                recording.write(
+                    edge_buffer,
+                    start as usize * 2,
+                    &edges[start as usize * 2..end as usize * 2],
+                );
             }
         }
         device.run(recording)?;

@@ -46,7 +46,13 @@ impl Rows {
                 let values = self.pad((at..stop).map(|row| state.vectors.row(row as u32)));
                 let upload = device.upload("row upload", &values)?;
                 let mut recording = Recording::new();
-                encode_rows::record(&mut recording, &upload, stop - at, &self.shards[shard], at % self.shard_rows_max);
+                encode_rows::record(
+                    &mut recording,
+                    &upload,
+                    stop - at,
+                    &self.shards[shard],
+                    at % self.shard_rows_max,
+                );
                 device.run(recording)?;
                 device.destroy(upload);
                 at = stop;
@@ -104,8 +110,11 @@ impl Rows {
             let base = shard_ix * self.shard_rows_max;
             let rows = (self.len - base).min(self.shard_rows_max);
             let words = base / 64..base / 64 + similarity_topk::mask_words(rows);
-            let bits: Vec<u64> =
-                masks.iter().take(if shared { 1 } else { masks.len() }).flat_map(|mask| mask[words.clone()].to_vec()).collect();
+            let bits: Vec<u64> = masks
+                .iter()
+                .take(if shared { 1 } else { masks.len() })
+                .flat_map(|mask| mask[words.clone()].to_vec())
+                .collect();
             let mask = device.upload("row masks", &bits)?;
             let found = self.search(
                 device,
@@ -115,7 +124,11 @@ impl Rows {
                     row_base: base as u32,
                     queries: &probes,
                     query_count: queries.len(),
-                    masks: if shared { similarity_topk::Masks::Shared(&mask) } else { similarity_topk::Masks::PerQuery(&mask) },
+                    masks: if shared {
+                        similarity_topk::Masks::Shared(&mask)
+                    } else {
+                        similarity_topk::Masks::PerQuery(&mask)
+                    },
                     k,
                     score_min,
                 },
@@ -177,7 +190,11 @@ impl Rows {
         Ok(lists)
     }
 
-    fn search(&self, device: &mut Device, search: &similarity_topk::Search<'_>) -> Result<Vec<Vec<(u32, f32)>>, Error> {
+    fn search(
+        &self,
+        device: &mut Device,
+        search: &similarity_topk::Search<'_>,
+    ) -> Result<Vec<Vec<(u32, f32)>>, Error> {
         let places = search.query_count * search.k;
         let ids = device.create("top ids", places)?;
         let scores = device.create("top scores", places)?;
@@ -190,7 +207,11 @@ impl Rows {
             .chunks_exact(search.k)
             .zip(reads.get(&scores_read).chunks_exact(search.k))
             .map(|(ids, scores)| {
-                ids.iter().zip(scores).take_while(|(id, _)| **id != u32::MAX).map(|(id, score)| (*id, *score)).collect()
+                ids.iter()
+                    .zip(scores)
+                    .take_while(|(id, _)| **id != u32::MAX)
+                    .map(|(id, score)| (*id, *score))
+                    .collect()
             })
             .collect();
         device.destroy(ids);

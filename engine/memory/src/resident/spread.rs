@@ -1,9 +1,9 @@
 //! The spiking spread: recall settings to fixed point, lanes to seeds, spikes back to nodes and times.
 
+use cortexkg_compute::Recording;
 use cortexkg_compute::kernels::activation_spread::{
     self as kernel, CLASSES, Class, FIRED_WORDS, NONE, Norm, ONE, STEP_PARTS, SpreadBuffers, SpreadParams,
 };
-use cortexkg_compute::Recording;
 use rustc_hash::FxHashMap;
 
 use crate::Error;
@@ -86,13 +86,15 @@ impl Resident {
         lanes: &[&SpreadLane],
         filtered: bool,
     ) -> Result<Vec<Vec<Fired>>, Error> {
-        let (Some(nodes), Some(owners), Some(edges)) = (&self.graph.nodes, &self.graph.owners, &self.graph.edges) else {
+        let (Some(nodes), Some(owners), Some(edges)) =
+            (&self.graph.nodes, &self.graph.owners, &self.graph.edges)
+        else {
             return Ok(vec![Vec::new(); lanes.len()]);
         };
         if lanes.is_empty() {
             return Ok(Vec::new());
         }
-        let leaves_max = settings.fired_max as u32 * if filtered { FILTERED_FACTOR } else { 1 };
+        let leaves_max = settings.fired_max * if filtered { FILTERED_FACTOR } else { 1 };
         let memories = state.memories() as u32;
         let params = SpreadParams {
             lanes: lanes.len() as u32,
@@ -105,7 +107,8 @@ impl Resident {
             leaves_total: memories,
             driven_damp: unit(settings.entity_damp),
         };
-        let (mut starts, mut seed_nodes, mut drives, mut gates) = (vec![0u32], Vec::new(), Vec::new(), Vec::new());
+        let (mut starts, mut seed_nodes, mut drives, mut gates) =
+            (vec![0u32], Vec::new(), Vec::new(), Vec::new());
         for lane in lanes {
             for &(node, drive, gate) in &lane.seeds {
                 seed_nodes.push(node);

@@ -132,7 +132,13 @@ impl List {
     }
 
     /// Adds the best lexical matches; `scores` then holds the score of every row.
-    fn add_lexical(&mut self, state: &State, settings: &RecallSettings, query: &Query, scores: &mut Vec<f32>) {
+    fn add_lexical(
+        &mut self,
+        state: &State,
+        settings: &RecallSettings,
+        query: &Query,
+        scores: &mut Vec<f32>,
+    ) {
         let mut touched = state.lexical.score(&query.terms, scores);
         touched.retain(|&row| self.mask[row as usize / 64] >> (row % 64) & 1 == 1);
         let better = |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
@@ -161,7 +167,10 @@ impl List {
         let mut related = Vec::new();
         for row in best {
             let far = state.graph.row(state.items.get(row).node, Side::Far).iter();
-            related.extend(far.filter(|edge| edge.class() == EdgeClass::Sequence as u32).filter_map(|edge| memory(edge.target)));
+            related.extend(
+                far.filter(|edge| edge.class() == EdgeClass::Sequence as u32)
+                    .filter_map(|edge| memory(edge.target)),
+            );
         }
         for entity in &query.entities {
             let near = state.graph.row(state.entities.get(entity.ix).node, Side::Near).iter();
@@ -179,8 +188,10 @@ impl List {
     ) -> Pool {
         let searched = self.mask.iter().map(|word| word.count_ones()).sum();
         let could_be: f32 = query.terms.iter().filter_map(|term| state.lexical.idf(term)).sum();
-        let lexical_best = self.lexical.iter().copied().fold(settings.lexical_floor * could_be, f32::max).max(1e-6);
-        let vector_best = (0..self.rows.len()).map(|at| cosines(at).1).fold(settings.vector_floor, f32::max).max(1e-6);
+        let lexical_best =
+            self.lexical.iter().copied().fold(settings.lexical_floor * could_be, f32::max).max(1e-6);
+        let vector_best =
+            (0..self.rows.len()).map(|at| cosines(at).1).fold(settings.vector_floor, f32::max).max(1e-6);
         let mut candidates: Vec<Candidate> = self
             .rows
             .iter()

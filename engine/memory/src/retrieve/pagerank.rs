@@ -33,11 +33,13 @@ pub fn rank(state: &State, settings: &RecallSettings, pool: &Pool, query: &Query
     let mut restart = vec![0.0f64; nodes];
     let seeds: f64 = pool.candidates.iter().take(SEEDS).map(|c| f64::from(c.fused).powi(SEED_POWER)).sum();
     for candidate in pool.candidates.iter().take(SEEDS) {
-        restart[state.items.get(candidate.row).node as usize] += f64::from(candidate.fused).powi(SEED_POWER) / seeds.max(1e-12);
+        restart[state.items.get(candidate.row).node as usize] +=
+            f64::from(candidate.fused).powi(SEED_POWER) / seeds.max(1e-12);
     }
     let rarities: f64 = query.entities.iter().map(|entity| f64::from(entity.rarity)).sum();
     for entity in &query.entities {
-        restart[state.entities.get(entity.ix).node as usize] += ENTITY_WEIGHT * f64::from(entity.rarity) / rarities.max(1e-12);
+        restart[state.entities.get(entity.ix).node as usize] +=
+            ENTITY_WEIGHT * f64::from(entity.rarity) / rarities.max(1e-12);
     }
     let total: f64 = restart.iter().sum();
     if total == 0.0 {
@@ -45,7 +47,8 @@ pub fn rank(state: &State, settings: &RecallSettings, pool: &Pool, query: &Query
     }
     restart.iter_mut().for_each(|weight| *weight /= total);
 
-    let edges: Vec<Vec<(u32, f64)>> = (0..nodes as u32).map(|node| weighted_edges(state, settings, node)).collect();
+    let edges: Vec<Vec<(u32, f64)>> =
+        (0..nodes as u32).map(|node| weighted_edges(state, settings, node)).collect();
     let mut mass = restart.clone();
     for _ in 0..STEPS {
         let mut next: Vec<f64> = restart.iter().map(|weight| weight * (1.0 - DAMPING)).collect();
@@ -61,7 +64,8 @@ pub fn rank(state: &State, settings: &RecallSettings, pool: &Pool, query: &Query
         mass = next;
     }
     let rows = (0..state.items.len() as u32).filter(|&row| state.items.get(row).alive);
-    let best = rows.clone().map(|row| mass[state.items.get(row).node as usize]).fold(0.0, f64::max).max(1e-12);
+    let best =
+        rows.clone().map(|row| mass[state.items.get(row).node as usize]).fold(0.0, f64::max).max(1e-12);
     // The walk orders what it reaches; fused similarity orders the rest below.
     sorted(rows.map(|row| {
         let fused = pool.find(row).map_or(0.0, |candidate| candidate.fused);
@@ -74,10 +78,13 @@ fn weighted_edges(state: &State, settings: &RecallSettings, node: u32) -> Vec<(u
     let rarity = |entity: u32| {
         let (near, far) = (state.graph.row_len(entity, Side::Near), state.graph.row_len(entity, Side::Far));
         let degree = near + far;
-        let is_stop = near == 0 && (degree < 2 || degree as f64 > (f64::from(settings.stop_share) * memories).max(20.0));
+        let is_stop = near == 0
+            && (degree < 2 || degree as f64 > (f64::from(settings.stop_share) * memories).max(20.0));
         if is_stop { 0.0 } else { (memories / degree as f64).ln().max(0.0) }
     };
-    let about = |entity: u32, memory: u32| state.graph.row(entity, Side::Near).iter().any(|edge| edge.target == memory);
+    let about = |entity: u32, memory: u32| {
+        state.graph.row(entity, Side::Near).iter().any(|edge| edge.target == memory)
+    };
     [Side::Near, Side::Far]
         .into_iter()
         .flat_map(|side| state.graph.row(node, side))

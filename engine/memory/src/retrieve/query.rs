@@ -33,7 +33,9 @@ impl Query {
     pub fn understand(state: &State, request: &Retrieve) -> Self {
         let cut = words(&request.query);
         let mut found: Vec<u32> = state.entities.meet(&cut, true).iter().map(|met| met.entity).collect();
-        found.extend(names(&request.query, false).mentions.iter().filter_map(|(name, _)| state.entities.find(name)));
+        found.extend(
+            names(&request.query, false).mentions.iter().filter_map(|(name, _)| state.entities.find(name)),
+        );
         found.sort_unstable();
         found.dedup();
         let memories = state.memories().max(1) as f32;

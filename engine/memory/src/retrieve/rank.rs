@@ -33,13 +33,19 @@ pub fn by_first_spike(state: &State, pool: &Pool, fired: &[Fired]) -> Vec<Ranked
     let mut ranked: Vec<Ranked> = fired
         .iter()
         .filter_map(|fired| match state.owner(fired.node) {
-            Owner::Memory(row) => Some(Ranked { row, score: strength(fired.time_ms), first_spike_ms: Some(fired.time_ms) }),
+            Owner::Memory(row) => {
+                Some(Ranked { row, score: strength(fired.time_ms), first_spike_ms: Some(fired.time_ms) })
+            }
             Owner::Entity(_) => None,
         })
         .collect();
     let spoke: FxHashMap<u32, ()> = ranked.iter().map(|ranked| (ranked.row, ())).collect();
     let silent = pool.candidates.iter().filter(|candidate| !spoke.contains_key(&candidate.row));
-    ranked.extend(silent.map(|candidate| Ranked { row: candidate.row, score: SILENT * candidate.fused, first_spike_ms: None }));
+    ranked.extend(silent.map(|candidate| Ranked {
+        row: candidate.row,
+        score: SILENT * candidate.fused,
+        first_spike_ms: None,
+    }));
     ranked
 }
 
@@ -75,7 +81,9 @@ pub fn by_entities(state: &State, pool: &Pool, query: &Query) -> Vec<Ranked> {
     // Among equals the more similar come first.
     let mut ranked = sorted(shared.into_iter());
     let fused = |row: u32| pool.find(row).map_or(0.0, |candidate| candidate.fused);
-    ranked.sort_by(|a, b| b.score.total_cmp(&a.score).then(fused(b.row).total_cmp(&fused(a.row))).then(a.row.cmp(&b.row)));
+    ranked.sort_by(|a, b| {
+        b.score.total_cmp(&a.score).then(fused(b.row).total_cmp(&fused(a.row))).then(a.row.cmp(&b.row))
+    });
     ranked
 }
 

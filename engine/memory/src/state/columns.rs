@@ -125,10 +125,8 @@ mod tests {
     fn only_the_changes_of_the_specification_are_allowed() {
         use ColumnState::*;
         let all = [Available, Activated, Competing, Allocated, Refractory];
-        let allowed: Vec<(usize, usize)> = (0..25)
-            .map(|n| (n / 5, n % 5))
-            .filter(|&(from, to)| all[from].may_become(all[to]))
-            .collect();
+        let allowed: Vec<(usize, usize)> =
+            (0..25).map(|n| (n / 5, n % 5)).filter(|&(from, to)| all[from].may_become(all[to])).collect();
         assert_eq!(
             allowed,
             [(0, 0), (0, 1), (1, 0), (1, 2), (2, 0), (2, 3), (2, 4), (3, 3), (3, 4), (4, 0), (4, 4)]
@@ -148,6 +146,9 @@ mod tests {
         assert!(columns.leave(first, Role::Founder));
         assert_eq!((columns.vacant(), columns.allocated()), (first, 1));
         columns.join(first, Role::Founder);
-        assert_eq!(columns.get(first), Some(&Column { state: ColumnState::Allocated, members: 1, exceptions: 0 }));
+        assert_eq!(
+            columns.get(first),
+            Some(&Column { state: ColumnState::Allocated, members: 1, exceptions: 0 })
+        );
     }
 }

@@ -39,7 +39,9 @@ pub struct Met {
 /// Hash of a run of words, extended word by word.
 fn extend(hash: u64, word: &str) -> u64 {
     // FNV-1a over the bytes and a separator: stable across releases, since snapshots keep it.
-    word.bytes().chain([b' ']).fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    word.bytes()
+        .chain([b' '])
+        .fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
 
 const SEED: u64 = 0xcbf2_9ce4_8422_2325;
@@ -159,7 +161,11 @@ mod tests {
     use crate::text::words::words;
 
     fn met(entities: &Entities, text: &str, lenient: bool) -> Vec<String> {
-        entities.meet(&words(text), lenient).iter().map(|met| entities.get(met.entity).name.to_string()).collect()
+        entities
+            .meet(&words(text), lenient)
+            .iter()
+            .map(|met| entities.get(met.entity).name.to_string())
+            .collect()
     }
 
     #[test]
@@ -171,7 +177,10 @@ mod tests {
         }
         entities.add("only mentioned", 9);
         assert_eq!(met(&entities, "He left New York for chess.", false), ["new york", "york"]);
-        assert_eq!(met(&entities, "the New York City Ballet of Chess", false), ["new york city ballet", "new york", "york", "chess"]);
+        assert_eq!(
+            met(&entities, "the New York City Ballet of Chess", false),
+            ["new york city ballet", "new york", "york", "chess"]
+        );
         assert_eq!(met(&entities, "in new york, only mentioned", false), Vec::<String>::new());
         assert_eq!(met(&entities, "in new york, Only Mentioned", true), ["new york"]);
     }

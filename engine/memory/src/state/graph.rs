@@ -208,7 +208,8 @@ impl Graph {
 
     /// Hands over what changed since the last call.
     pub fn take_dirty(&mut self) -> Dirty {
-        let mut dirty = std::mem::replace(&mut self.dirty, Dirty { all: false, nodes: Vec::new(), edges: Vec::new() });
+        let mut dirty =
+            std::mem::replace(&mut self.dirty, Dirty { all: false, nodes: Vec::new(), edges: Vec::new() });
         dirty.nodes.sort_unstable();
         dirty.nodes.dedup();
         dirty.edges.sort_unstable();
@@ -251,7 +252,10 @@ impl Graph {
                 }
                 for edge in &self.edges[start as usize..(start + len) as usize] {
                     if edge.target as usize >= self.nodes.len() {
-                        problems.push(format!("node {node} has an edge to node {} that does not exist", edge.target));
+                        problems.push(format!(
+                            "node {node} has an edge to node {} that does not exist",
+                            edge.target
+                        ));
                     }
                 }
             }
@@ -267,7 +271,10 @@ impl Graph {
 
     fn find(&self, node: u32, side: Side, target: u32, class: u32) -> Option<usize> {
         let start = self.nodes[node as usize].start[side as usize] as usize;
-        self.row(node, side).iter().position(|edge| edge.target == target && edge.class() == class).map(|at| start + at)
+        self.row(node, side)
+            .iter()
+            .position(|edge| edge.target == target && edge.class() == class)
+            .map(|at| start + at)
     }
 
     fn move_row(&mut self, node: u32, side: Side, room: u32) {
@@ -290,10 +297,10 @@ impl Graph {
     fn pack(&mut self) {
         let mut packed = Vec::with_capacity(self.edges.len() - self.wasted + (1 << 12));
         for (rows, room) in self.nodes.iter_mut().zip(&self.room) {
-            for side in 0..2 {
-                let start = rows.start[side] as usize;
-                rows.start[side] = packed.len() as u32;
-                packed.extend_from_slice(&self.edges[start..start + room[side] as usize]);
+            for (start, &room) in rows.start.iter_mut().zip(room) {
+                let old = *start as usize;
+                *start = packed.len() as u32;
+                packed.extend_from_slice(&self.edges[old..old + room as usize]);
             }
         }
         self.edges = packed;

@@ -191,7 +191,10 @@ impl Items {
         item.context = None;
         item.source = None;
         if let Some(place) = item.place.take() {
-            let parts = self.sequences.get_mut(place.sequence.as_str()).expect("a place without its sequence; this is a bug");
+            let parts = self
+                .sequences
+                .get_mut(place.sequence.as_str())
+                .expect("a place without its sequence; this is a bug");
             parts.retain(|&(_, known)| known != row);
             if parts.is_empty() {
                 self.sequences.remove(place.sequence.as_str());
@@ -254,7 +257,8 @@ impl Items {
             .list
             .iter()
             .map(|item| {
-                let place = item.place.as_ref().map_or(0, |place| size_of::<Place>() + place.sequence.capacity());
+                let place =
+                    item.place.as_ref().map_or(0, |place| size_of::<Place>() + place.sequence.capacity());
                 item.context.as_ref().map_or(0, |text| text.len())
                     + item.source.as_ref().map_or(0, |text| text.len())
                     + item.tags.len() * 4
@@ -263,7 +267,8 @@ impl Items {
             .sum();
         let content: usize = self.by_content.values().map(|rows| rows.capacity() * 4).sum();
         let keys: usize = self.keys.keys().map(|key| key.len()).sum();
-        let sequences: usize = self.sequences.iter().map(|(name, parts)| name.len() + parts.capacity() * 8).sum();
+        let sequences: usize =
+            self.sequences.iter().map(|(name, parts)| name.len() + parts.capacity() * 8).sum();
         let tags: usize = self.by_tag.iter().map(|rows| rows.capacity() * 4).sum();
         loose
             + content

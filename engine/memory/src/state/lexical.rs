@@ -107,7 +107,8 @@ impl Lexical {
                 if *score == 0.0 {
                     touched.push(row);
                 }
-                *score += f32::from(times) * idf * count * (K1 + 1.0) / (count + K1 * (1.0 - B + B * len / len_mean));
+                *score += f32::from(times) * idf * count * (K1 + 1.0)
+                    / (count + K1 * (1.0 - B + B * len / len_mean));
             }
         }
         touched

@@ -15,8 +15,8 @@ const QUOTE_WORDS_MAX: usize = 8;
 
 /// Words that join the parts of a name.
 const CONNECTORS: [&str; 24] = [
-    "and", "al", "bin", "da", "de", "del", "della", "der", "des", "di", "dos", "du", "el", "for", "in", "la", "le", "of", "on",
-    "the", "to", "van", "von", "y",
+    "and", "al", "bin", "da", "de", "del", "della", "der", "des", "di", "dos", "du", "el", "for", "in", "la",
+    "le", "of", "on", "the", "to", "van", "von", "y",
 ];
 /// Connectors that may also link two separate names; they join only inside titles, never in running text.
 const LOOSE_CONNECTORS: [&str; 5] = ["and", "for", "in", "on", "to"];
@@ -35,7 +35,9 @@ pub fn split_title(text: &str) -> (Option<&str>, &str) {
     let trimmed = text.trim_start();
     let Some((first, rest)) = trimmed.split_once('\n') else { return (None, text) };
     let title = first.trim().trim_start_matches('#').trim();
-    let is_sentence = title.ends_with(['.', '!', '?', ':', ';', ',']) && !title.ends_with("Jr.") && !title.ends_with("Inc.");
+    let is_sentence = title.ends_with(['.', '!', '?', ':', ';', ','])
+        && !title.ends_with("Jr.")
+        && !title.ends_with("Inc.");
     if title.is_empty() || title.len() > TITLE_BYTES_MAX || is_sentence || rest.trim().is_empty() {
         return (None, text);
     }
@@ -146,7 +148,11 @@ fn phrase_end(words: &[Word<'_>], start: usize) -> usize {
     let mut end = start + 1;
     loop {
         let mut ahead = end;
-        while ahead < words.len() && ahead < end + 2 && words[ahead].gap == Gap::Joined && joins(&words[ahead]) {
+        while ahead < words.len()
+            && ahead < end + 2
+            && words[ahead].gap == Gap::Joined
+            && joins(&words[ahead])
+        {
             ahead += 1;
         }
         let goes_on = ahead < words.len()
@@ -218,7 +224,9 @@ mod tests {
     #[test]
     fn capitalised_phrases_years_and_quotes() {
         assert_eq!(
-            mentions("The University of Vienna hired J. R. Tolkien in May 1914. He wrote \"The Lost Road\" in Stanley, North Dakota."),
+            mentions(
+                "The University of Vienna hired J. R. Tolkien in May 1914. He wrote \"The Lost Road\" in Stanley, North Dakota."
+            ),
             ["university of vienna", "j r tolkien", "1914", "lost road", "stanley", "north dakota"]
                 .map(String::from)
                 .to_vec()

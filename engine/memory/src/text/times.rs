@@ -4,7 +4,18 @@ use crate::ids::Timestamp;
 use crate::text::words::{Word, words};
 
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
 ];
 const DAY_US: i64 = 86_400_000_000;
 
@@ -86,7 +97,12 @@ fn year(word: &Word<'_>) -> Option<i64> {
 }
 
 fn month(word: &Word<'_>) -> Option<i64> {
-    MONTHS.iter().position(|month| *month == word.folded || (word.folded.len() == 3 && month.starts_with(&word.folded))).map(|at| at as i64 + 1)
+    MONTHS
+        .iter()
+        .position(|month| {
+            *month == word.folded || (word.folded.len() == 3 && month.starts_with(&word.folded))
+        })
+        .map(|at| at as i64 + 1)
 }
 
 fn number(word: &Word<'_>) -> Option<i64> {

@@ -55,7 +55,11 @@ pub fn fold(word: &str) -> String {
     let mut folded = if word.is_ascii() {
         word.to_ascii_lowercase()
     } else {
-        word.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).map(|c| if c == '’' { '\'' } else { c }).collect()
+        word.nfkd()
+            .filter(|c| !is_combining_mark(*c))
+            .flat_map(char::to_lowercase)
+            .map(|c| if c == '’' { '\'' } else { c })
+            .collect()
     };
     if folded.ends_with("'s") {
         folded.truncate(folded.len() - 2);
@@ -76,7 +80,8 @@ pub fn words(text: &str) -> Vec<Word<'_>> {
         }
         let mut end = start + c.len_utf8();
         while let Some(&(at, next)) = chars.peek() {
-            let inside = next.is_alphanumeric() || is_combining_mark(next) || is_inner_apostrophe(text, at, next);
+            let inside =
+                next.is_alphanumeric() || is_combining_mark(next) || is_inner_apostrophe(text, at, next);
             if !inside {
                 break;
             }
@@ -141,7 +146,10 @@ mod tests {
         let text = "J. R. R. Tolkien met Dr. Who. Then, later: he left";
         let gaps: Vec<Gap> = words(text).into_iter().map(|word| word.gap).collect();
         use Gap::*;
-        assert_eq!(gaps, [Sentence, Joined, Joined, Joined, Joined, Joined, Joined, Sentence, Comma, Phrase, Joined]);
+        assert_eq!(
+            gaps,
+            [Sentence, Joined, Joined, Joined, Joined, Joined, Joined, Sentence, Comma, Phrase, Joined]
+        );
     }
 
     #[test]
