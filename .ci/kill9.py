@@ -9,8 +9,10 @@ for by id and their contents compared; then `cortexkg verify` must call the fold
 acknowledged may be there or not. `--seconds` bounds the cycles; fewer kills than asked for is a failure, not a pass.
 """
 import argparse
+import os
 import pathlib
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,6 +20,7 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent / "clients"))
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"  # servers are spawned while channels are open; its fork handlers deadlock
 import grpc  # noqa: E402
 from reflected import Reflected  # noqa: E402
 from server import Server  # noqa: E402
@@ -121,7 +124,8 @@ def cycles(server, given, rng):
 
 
 def main(given):
-    with tempfile.TemporaryDirectory(prefix="cortexkg-kill9-") as folder:
+    # One channel that lives as long as the process: gRPC's library otherwise shuts down and starts anew in every cycle.
+    with tempfile.TemporaryDirectory(prefix="cortexkg-kill9-") as folder, grpc.insecure_channel("127.0.0.1:1"):
         server = Server(given.binary, f"{folder}/data", f"{folder}/log")
         try:
             kills, acknowledged = cycles(server, given, random.Random(given.seed))
@@ -151,6 +155,7 @@ if __name__ == "__main__":
     parser.add_argument("--seconds", type=float, default=900)
     parser.add_argument("--seed", type=int, default=None)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if options.seed is None:
         options.seed = random.randrange(1 << 32)
     print(f"seed {options.seed}", flush=True)

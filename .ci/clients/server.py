@@ -6,9 +6,8 @@
 runs COMMAND against a server on a fresh folder, with {mcp} and {grpc} in ARGS replaced by its addresses, stops the server
 by its pid, and exits with COMMAND's status, or 1 if the server did not stop cleanly. Standard library only.
 """
-import ctypes
-import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -30,10 +29,10 @@ def free_ports(count):
     return ports
 
 
-def die_with_parent():
-    """A killed script leaves no server behind (Linux: PR_SET_PDEATHSIG)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+def dying_with_parent():
+    """Prefix of a command: a killed script leaves no server behind. No `preexec_fn`: that forks, and gRPC in the parent
+    may deadlock over a fork, while plain subprocesses are spawned without one."""
+    return ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
 
 
 class Server:
@@ -50,9 +49,9 @@ class Server:
             self.mcp, self.grpc = f"http://127.0.0.1:{http}/mcp", f"127.0.0.1:{grpc}"
             with self.log.open("ab") as log:
                 self.process = subprocess.Popen(
-                    [self.binary, "serve", "--device", "cpu", "--data", str(self.data), "--http", f"127.0.0.1:{http}",
-                     "--grpc", self.grpc, "--metrics", f"127.0.0.1:{metrics}"],
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=die_with_parent)
+                    [*dying_with_parent(), self.binary, "serve", "--device", "cpu", "--data", str(self.data),
+                     "--http", f"127.0.0.1:{http}", "--grpc", self.grpc, "--metrics", f"127.0.0.1:{metrics}"],
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log)
             if self._wait_until_ready(f"http://127.0.0.1:{http}/readyz"):
                 return self
             print(f"server did not start (attempt {attempt + 1}), exit status {self.process.returncode}", flush=True)

@@ -112,7 +112,7 @@ fn compare_floats<T: Stored>(
             let same = |left: f64, right: f64| left == right || (left.is_nan() && right.is_nan());
             let wild = |&(_, (left, right)): &(usize, (T, T))| {
                 let (left, right) = (widen(left), widen(right));
-                !(left.is_finite() && right.is_finite()) && !same(left, right)
+                (!left.is_finite() || !right.is_finite()) && !same(left, right)
             };
             if let Some(pair) = pairs().find(wild) {
                 return Some(report(pair));

@@ -144,14 +144,15 @@ pub fn settle(state: &State, text: &str, twins: &[u32], rivals: &[Rival], outcom
     };
     // Words are compared with the nearest memory of the winning column.
     let nearest = state.items.find(winner.id).map(|row| state.items.get(row)).expect("found above");
+    // A repeat stands for the memory it repeats.
+    let first = match nearest.role {
+        Role::DuplicateOf(first) if state.items.find(first).is_some() => first,
+        _ => winner.id,
+    };
     if winner.scores[3] >= EXCEPTION_MIN {
-        return settled(column, Role::ExceptionTo(winner.id), outcome.margin, Scorer::Exception);
+        return settled(column, Role::ExceptionTo(first), outcome.margin, Scorer::Exception);
     }
     if winner.similarity >= DUPLICATE_MIN && Claim::of(text).repeats(&Claim::of(&nearest.content)) {
-        let first = match nearest.role {
-            Role::DuplicateOf(first) if state.items.find(first).is_some() => first,
-            _ => winner.id,
-        };
         return settled(column, Role::DuplicateOf(first), outcome.margin, Scorer::Semantic);
     }
     let contribution = |at: usize| winner.scores[at] * SCORER_WEIGHTS[at];

@@ -123,11 +123,7 @@ fn change(field: &'static str, old: impl ToString, new: impl ToString) -> FieldC
 type TagChange = (Vec<String>, Vec<String>);
 
 /// Tags before and after, if they differ. Removal comes first, so a tag named in both lists stays.
-fn changed_tags(
-    state: &State,
-    row: u32,
-    request: &Update,
-) -> Result<Option<TagChange>, Error> {
+fn changed_tags(state: &State, row: u32, request: &Update) -> Result<Option<TagChange>, Error> {
     let mut old = state.items.tags_of(row);
     old.sort();
     let mut new: Vec<String> = old.iter().filter(|tag| !request.remove_tags.contains(tag)).cloned().collect();

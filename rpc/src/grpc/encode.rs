@@ -234,7 +234,7 @@ impl From<Statistics> for proto::StatsResponse {
             by_tag: by_tag.collect(),
             performance: statistics.performance.map(Into::into),
             learning: Some(statistics.learning.into()),
-            model: statistics.model.to_string(),
+            model: statistics.model,
             device: statistics.device,
             uptime_s: statistics.uptime_s,
             sequence: statistics.sequence,

@@ -222,7 +222,7 @@ impl From<Statistics> for Stats {
             by_tag: state.by_tag.into_iter().map(|(name, count)| Count { name, count }).collect(),
             performance_metrics: statistics.performance.map(Into::into),
             learning: statistics.learning.into(),
-            embedding_model: statistics.model.to_string(),
+            embedding_model: statistics.model,
             device: statistics.device,
             sequence: statistics.sequence,
         }

@@ -51,7 +51,7 @@ pub(super) struct Stored {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Decision {
-    /// The scorer that decided: Semantic, Structural, Temporal, Exception
+    /// Scorer that decided
     pub(super) primary_column: String,
     pub(super) decision_confidence: f32,
     pub(super) column_id: String,
@@ -61,7 +61,7 @@ pub(super) struct Decision {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) related_memory_id: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "Vec<Object>")]
+    #[schemars(skip)]
     pub(super) alternative_paths: Vec<Alternative>,
 }
 
@@ -92,9 +92,7 @@ pub(super) struct StorageMetadata {
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Retrieved {
     pub(super) memories: Vec<Recalled>,
-    /// Of the memories, in their order
     pub(super) similarity_scores: Vec<f32>,
-    /// Before limit
     pub(super) total_found: u32,
     #[schemars(with = "Object")]
     pub(super) retrieval_metadata: RetrievalMetadata,
@@ -350,7 +348,6 @@ pub(super) struct Configured {
     pub(super) configuration_applied: bool,
     #[schemars(with = "Vec<Object>")]
     pub(super) updated_parameters: Vec<Parameter>,
-    /// Now in force
     #[schemars(with = "Object")]
     pub(super) learning: Learning,
     pub(super) sequence: u64,

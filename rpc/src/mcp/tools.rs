@@ -19,8 +19,7 @@ pub(super) static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
         ),
         tool::<arguments::RetrieveMemory, results::Retrieved>(
             "retrieve_memory",
-            "Recall memories relevant to a question, best first. Use before answering anything that may rest on earlier \
-             conversations or stored facts.",
+            "Recall memories relevant to a question, best first. Use before answering from earlier conversations.",
             reads,
         ),
         tool::<arguments::UpdateMemory, results::Updated>(

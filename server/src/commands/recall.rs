@@ -71,7 +71,6 @@ impl StrategyWord {
 
 /// Asks once.
 pub fn run(settings: Settings, args: &RecallArgs) -> anyhow::Result<ExitCode> {
-    let engine = Engine::open(&settings)?;
     let request = Retrieve {
         query: args.query.clone(),
         limit: args.limit,
@@ -81,6 +80,9 @@ pub fn run(settings: Settings, args: &RecallArgs) -> anyhow::Result<ExitCode> {
         time_range: None,
         strategy: args.strategy.strategy(),
     };
+    // Before the folder is opened, and made if it is not there.
+    request.check()?;
+    let engine = Engine::open(&settings)?;
     let begun = Instant::now();
     let found = engine.retrieve(request, Call { may_learn: true, ..Call::default() }).wait()?;
     let took_ms = round(begun.elapsed().as_secs_f64() * 1e3, 3);

@@ -9,7 +9,7 @@
 //! - Inhibition (base strength 0.8 and competition threshold 0.05 by default): in that order, a candidate c is held down by
 //!   every earlier one e that itself still fires. With L = f_e - f_c the lead, `threshold` the lead that counts in full
 //!   and f'_e the inhibited current of e:
-//!       I_c = min(1, sum of inhibition * f'_e * min(1, L / threshold)),   f'_c = f_c * (1 - I_c).
+//!   I_c = min(1, sum of inhibition * f'_e * min(1, L / threshold)),   f'_c = f_c * (1 - I_c).
 //!   So near-equals hardly touch each other, a clear loser is delayed or silenced, and a silenced one inhibits nobody.
 //! - Output: per request `winners` (place in the candidate arrays, or u32::MAX), `winner_times` (us, or u32::MAX) and
 //!   `margins`: the winner's lead over the second *uninhibited* spike as a Q16 share of the window; where nobody else

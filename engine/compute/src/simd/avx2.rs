@@ -4,6 +4,11 @@
 //! most 2 * 127 * 127 = 32,258, so its saturating i16 never saturates; `vpmaddwd` with ones widens to i32. Rows
 //! are interleaved by four dimensions, so each i32 lane is one row and no horizontal sum is needed.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "registers are indexed as the layout is: by block, vector and query"
+)]
+
 use std::arch::x86_64::*;
 
 use half::f16;

@@ -3,6 +3,11 @@
 //!
 //! The other functions are those of AVX2: they wait for memory, not for arithmetic.
 
+#![allow(
+    clippy::needless_range_loop,
+    reason = "registers are indexed as the layout is: by block, vector and query"
+)]
+
 use std::arch::x86_64::*;
 
 use super::{BLOCK_ROWS, CodeBlock, ScanQueries, Simd, avx2};
@@ -104,9 +109,7 @@ fn tile<const QUERIES: usize, const AHEAD: bool>(
         }
     }
     // 2. Upper bounds against the floors.
-    for place in 0..QUERIES {
-        hits[place] = 0;
-    }
+    hits[..QUERIES].fill(0);
     for vector in 0..VECTORS {
         let row = vector * 16;
         let factors = block.factors.as_ptr();
