@@ -3,8 +3,8 @@
 
     grpc_reflection_client.py HOST:PORT
 
-(A file named grpc_reflection.py would hide the package of that name.) Health, reflection v1alpha and v1, unary and streaming methods, a deadline, refusals. Ends with 1 at the first thing
-that is wrong.
+Health, reflection v1alpha and v1, unary and streaming methods, a deadline, refusals. Ends with 1 at the first thing
+that is wrong. (A file named grpc_reflection.py would hide the package of that name.)
 """
 import sys
 

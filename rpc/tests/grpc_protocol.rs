@@ -306,6 +306,18 @@ async fn the_server_has_a_deadline_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_full_queue_says_when_to_come_back() {
+    let engine = Engine::with(|config| config.queue_rows_max = 1);
+    let (Grpc(mut client), _) = Grpc::with(&engine, &Settings::default()).await;
+    let filling = common::fill_queue(&engine);
+    let refused = client.store(memory("no room")).await.unwrap_err();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    let details = refused.get_error_details();
+    assert!(details.retry_info().unwrap().retry_delay.unwrap() > Duration::ZERO);
+    drop(filling);
+}
+
+#[tokio::test]
 async fn health_follows_the_switch() {
     use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
     let engine = Engine::open();

@@ -314,3 +314,16 @@ async fn a_call_that_cannot_be_in_time_is_an_error_the_model_can_read() {
     assert_eq!(result["isError"], true, "{message}");
     assert!(result["content"][0]["text"].as_str().unwrap().starts_with("deadline exceeded"), "{message}");
 }
+
+#[tokio::test]
+async fn a_full_queue_is_an_error_the_model_can_read() {
+    let engine = Engine::with(|config| config.queue_rows_max = 1);
+    let router = http::router(&engine, &Settings::default());
+    let filling = common::fill_queue(&engine);
+    let message = http::call(&router, "store_memory", json!({"content": "no room"})).await.message();
+    let result = &message["result"];
+    assert_eq!(result["isError"], true, "{message}");
+    let text = result["content"][0]["text"].as_str().unwrap();
+    assert!(text.starts_with("busy: ") && text.contains("try again in "), "{text}");
+    drop(filling);
+}

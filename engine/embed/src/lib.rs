@@ -20,6 +20,7 @@ mod error;
 mod http;
 mod identity;
 mod static_table;
+mod width;
 mod wordpiece;
 
 use std::path::PathBuf;

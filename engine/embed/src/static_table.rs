@@ -15,6 +15,7 @@ use safetensors::{Dtype, SafeTensors};
 
 use crate::embeddings::normalise;
 use crate::identity::Fingerprint;
+use crate::width::in_both_widths;
 use crate::wordpiece::{Scratch, WordPiece};
 use crate::{Embedder, Embeddings, Error, ModelIdentity};
 
@@ -116,19 +117,13 @@ impl StaticTable {
         })
     }
 
-    fn row(&self, id: u32) -> &[u8] {
-        let start = self.rows_start + id as usize * self.dim;
-        &self.weights[start..start + self.dim]
-    }
-
     /// Writes the vector of one text to `out`, which holds zeros.
     fn embed_one(&self, text: &str, scratch: &mut (Scratch, Vec<u32>), out: &mut [f32]) {
         let (words, ids) = scratch;
         ids.clear();
         self.tokens.encode(text, words, ids);
-        for &id in ids.iter().filter(|&&id| id != self.tokens.unknown()) {
-            add_scaled(out, self.row(id), self.scale[id as usize]);
-        }
+        ids.retain(|&id| id != self.tokens.unknown());
+        add_rows(out, &self.weights[self.rows_start..], &self.scale, ids);
         normalise(out);
     }
 }
@@ -153,10 +148,19 @@ impl Embedder for StaticTable {
     }
 }
 
-/// `out += scale * row`, the bytes of `row` being two's complement 8-bit numbers.
-fn add_scaled(out: &mut [f32], row: &[u8], scale: f32) {
-    for (out, &byte) in out.iter_mut().zip(row) {
-        *out += scale * f32::from(byte.cast_signed());
+in_both_widths! {
+    /// `out += scale[id] * rows[id]` for every id in order; the bytes of `rows` are two's complement 8-bit numbers.
+    add_rows = add_rows_body(out: &mut [f32], rows: &[u8], scale: &[f32], ids: &[u32])
+}
+
+#[inline(always)]
+fn add_rows_body(out: &mut [f32], rows: &[u8], scale: &[f32], ids: &[u32]) {
+    for &id in ids {
+        let (scale, start) = (scale[id as usize], id as usize * out.len());
+        let row = &rows[start..start + out.len()];
+        for (out, &byte) in out.iter_mut().zip(row) {
+            *out += scale * f32::from(byte.cast_signed());
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 pub mod doors;
 pub mod http;
 
-use cortexkg_engine::{Config, DeviceKind, EngineHandle};
+use cortexkg_engine::{Call, Config, DeviceKind, EngineHandle, Error, Ticket, answer, request};
 use tempfile::TempDir;
 
 /// An engine on the CPU, closed and wiped at the end.
@@ -16,12 +16,28 @@ pub struct Engine {
 
 impl Engine {
     pub fn open() -> Engine {
+        Engine::with(|_| ())
+    }
+
+    pub fn with(change: impl FnOnce(&mut Config)) -> Engine {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = Config::at(folder.path());
         config.device = DeviceKind::Cpu;
+        change(&mut config);
         let handle = EngineHandle::open(config).expect("an engine over an empty folder");
         Engine { handle, _folder: folder }
     }
+}
+
+/// Fills the queue of an engine with `queue_rows_max` of 1, until the ticket is dropped or answered.
+#[must_use]
+pub fn fill_queue(engine: &Engine) -> Ticket<Vec<Result<answer::Stored, Error>>> {
+    // A call larger than the queue is let in while nothing else waits, and takes a while.
+    let row = |number| {
+        let content = format!("Crate {number} holds {}", "a lantern, a rope and a kettle, ".repeat(200));
+        request::Store { content, ..Default::default() }
+    };
+    engine.handle.store_batch((0..1_000).map(row).collect(), Call::default())
 }
 
 impl Drop for Engine {

@@ -1,10 +1,11 @@
 //! The arithmetic of an encoder layer on plain slices: matrix product, layer norm, softmax, activation. One thread.
 //!
-//! The elementwise loops are written once and compiled twice on x86-64, for the baseline and for AVX2, chosen at run
-//! time; no multiply-add is fused, so both give the same bits. exp and erf are short polynomials, so that those loops vectorise; the library's are called per element and cost
+//! exp and erf are short polynomials, so that those loops vectorise; the library's are called per element and cost
 //! a quarter of a whole forward pass. Their error is at most 6e-7, no more than that of the f32 sums around them.
 
 use matrixmultiply::sgemm;
+
+use crate::width::in_both_widths;
 
 /// A matrix inside a slice: `rows` x `cols`, element (r, c) at `start + r * row_stride + c * col_stride`.
 #[derive(Clone, Copy)]
@@ -86,28 +87,7 @@ pub(super) fn product(
     }
 }
 
-/// Defines `$name` to run `$body`, an `#[inline(always)]` function, compiled for AVX2 where the machine has it.
-macro_rules! for_each_width {
-    ($(#[$doc:meta])* $name:ident = $body:ident ( $($arg:ident : $ty:ty),* )) => {
-        $(#[$doc])*
-        pub(super) fn $name($($arg: $ty),*) {
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx2")]
-                fn wide($($arg: $ty),*) {
-                    $body($($arg),*);
-                }
-                if is_x86_feature_detected!("avx2") {
-                    // SAFETY: the machine has the one feature `wide` is compiled for, as was just asked.
-                    return unsafe { wide($($arg),*) };
-                }
-            }
-            $body($($arg),*);
-        }
-    };
-}
-
-for_each_width! {
+in_both_widths! {
     /// Each row of `x` (rows x weight.len()) to mean 0 and variance 1, then scaled by `weight` and shifted by `bias`.
     layer_norm = layer_norm_body(x: &mut [f32], weight: &[f32], bias: &[f32], eps: f32)
 }
@@ -125,7 +105,7 @@ fn layer_norm_body(x: &mut [f32], weight: &[f32], bias: &[f32], eps: f32) {
     }
 }
 
-for_each_width! {
+in_both_widths! {
     /// Softmax of each row of `x` (rows x len).
     softmax = softmax_body(x: &mut [f32], len: usize)
 }
@@ -176,7 +156,7 @@ impl Activation {
     }
 }
 
-for_each_width! {
+in_both_widths! {
     gelu = gelu_body(x: &mut [f32])
 }
 
@@ -187,7 +167,7 @@ fn gelu_body(x: &mut [f32]) {
     }
 }
 
-for_each_width! {
+in_both_widths! {
     gelu_tanh = gelu_tanh_body(x: &mut [f32])
 }
 
