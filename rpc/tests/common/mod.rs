@@ -30,7 +30,6 @@ impl Engine {
 }
 
 /// Fills the queue of an engine with `queue_rows_max` of 1, until the ticket is dropped or answered.
-#[must_use]
 pub fn fill_queue(engine: &Engine) -> Ticket<Vec<Result<answer::Stored, Error>>> {
     // A call larger than the queue is let in while nothing else waits, and takes a while.
     let row = |number| {
