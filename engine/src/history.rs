@@ -26,6 +26,8 @@ pub(crate) struct History<S: Storage> {
     log: Option<SegmentLog<S>>,
     failed: Option<(Instant, String)>,
     tail: Seq,
+    /// Newest record that a mark stands behind.
+    vouched: Seq,
     snapshot_seq: Seq,
     log_bytes_since: u64,
     snapshot_log_bytes: u64,
@@ -55,6 +57,7 @@ impl<S: Storage> History<S> {
             storage,
             options,
             tail: log.tail(),
+            vouched: log.tail(),
             log: Some(log),
             failed: None,
             snapshot_seq,
@@ -96,15 +99,32 @@ impl<S: Storage> History<S> {
                 Ok(first)
             }
             Err(error) => {
-                let why = error.to_string();
-                tracing::error!(%why, "the log failed; no more writes are accepted until the folder opens again");
                 // The failed log still serves what it acknowledged.
-                *state = fold(&self.storage, log)?.0;
-                self.failed = Some((Instant::now(), why));
-                self.log = None;
+                let folded = fold(&self.storage, log);
+                self.fail(error.to_string());
+                *state = folded?.0;
                 Err(self.refusal())
             }
         }
+    }
+
+    /// Marks the log once it is quiet, so that damage to the last batch can be told from a torn write.
+    pub(crate) fn vouch(&mut self) {
+        if self.vouched == self.tail {
+            return;
+        }
+        if let Some(log) = &mut self.log {
+            match log.mark() {
+                Ok(()) => self.vouched = self.tail,
+                Err(error) => self.fail(error.to_string()),
+            }
+        }
+    }
+
+    fn fail(&mut self, why: String) {
+        tracing::error!(%why, "the log failed; no more writes are accepted until the folder opens again");
+        self.failed = Some((Instant::now(), why));
+        self.log = None;
     }
 
     /// After a failure: tries to open the folder again, now and then. True if the state was folded anew.
@@ -118,6 +138,7 @@ impl<S: Storage> History<S> {
             Ok(log) => {
                 *state = fold(&self.storage, &log)?.0;
                 self.tail = log.tail();
+                self.vouched = self.tail;
                 self.log = Some(log);
                 self.failed = None;
                 tracing::info!("the folder opened again; writes are accepted");

@@ -57,7 +57,10 @@ impl<S: Storage> Worker<S> {
         while !closing {
             match self.jobs.recv_timeout(IDLE) {
                 Ok(job) => closing = self.turn(job),
-                Err(flume::RecvTimeoutError::Timeout) => self.publish(),
+                Err(flume::RecvTimeoutError::Timeout) => {
+                    self.history.vouch();
+                    self.publish();
+                }
                 Err(flume::RecvTimeoutError::Disconnected) => break,
             }
         }

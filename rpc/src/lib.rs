@@ -8,6 +8,7 @@
 
 mod call;
 mod error;
+mod ids;
 mod settings;
 mod times;
 

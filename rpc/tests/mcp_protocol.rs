@@ -276,7 +276,7 @@ async fn arguments_of_wrong_types_and_names_are_refused_and_change_nothing() {
         (
             "analyze_memory_graph",
             json!({"analysis_type": "Connectivity", "memory_ids": ["m1", "x"]}),
-            "memory_id: must look like m1f",
+            "memory_ids[1]: must look like m1f",
         ),
         (
             "analyze_memory_graph",

@@ -23,7 +23,7 @@ pub struct Cli {
 /// Flags that every command takes.
 #[derive(Args)]
 struct SettingsArgs {
-    /// Settings file; see config/default.toml for every key.
+    /// Settings file; `cortexkg config` prints every key.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Data folder [default: ./data].

@@ -63,7 +63,7 @@ async fn serve(settings: Settings, addresses: Addresses) -> anyhow::Result<()> {
     if !shutdown::drain(tasks, grace).await {
         tracing::warn!(
             grace_ms = settings.server.shutdown_grace_ms,
-            "calls were still in flight and are dropped"
+            "connections were still open and are dropped"
         );
     }
     tokio::task::spawn_blocking(move || drop(engine)).await?;

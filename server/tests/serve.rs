@@ -55,7 +55,21 @@ fn an_idle_connection_does_not_delay_the_end() {
     assert_eq!(&answer, b"HTTP/1.1 200");
     let (code, said) = server.stop();
     assert_eq!(code, Some(0));
-    assert!(!said.contains("still in flight"), "{said}");
+    assert!(!said.contains("still open"), "{said}");
+}
+
+#[test]
+fn a_second_signal_exits_at_once() {
+    let place = Place::new();
+    let mut server = Server::start(&place, &[]);
+    // A client that never answers the farewell, so that the first signal has something to wait for.
+    let mut silent = TcpStream::connect(&server.grpc).unwrap();
+    silent.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").unwrap();
+    silent.read_exact(&mut [0; 9]).unwrap();
+    server.signal("TERM");
+    server.hear("a second signal exits at once");
+    server.signal("TERM");
+    assert_eq!(server.child.wait().unwrap().code(), Some(128 + 15));
 }
 
 #[test]

@@ -38,8 +38,13 @@ fn open(contender: &Contender) -> Option<Device> {
         Ok(device) => Some(device),
         Err(Error::NoDevice { asked, why }) => {
             let required = std::env::var("CORTEXKG_REQUIRE_DEVICE").unwrap_or_default();
-            let required = required.split(',').any(|name| name.trim() == asked);
-            assert!(!required, "CORTEXKG_REQUIRE_DEVICE asks for {asked}, but: {why}");
+            // A name that is misspelt must not pass for a device that is not required.
+            let choice = |name: &str| name.parse::<DeviceChoice>().expect("CORTEXKG_REQUIRE_DEVICE");
+            let mut required = required.split(',').filter(|name| !name.is_empty()).map(choice);
+            assert!(
+                !required.any(|choice| choice == contender.options.choice),
+                "CORTEXKG_REQUIRE_DEVICE asks for {asked}, but: {why}"
+            );
             println!("SKIPPED {asked}: {why}");
             None
         }

@@ -24,7 +24,7 @@ const TEXTS_PER_TASK: usize = 64;
 
 /// A static token-embedding table.
 ///
-/// Weights: `rows` I8 [vocabulary, dim] and `scale` F32 [vocabulary]. A text's vector is the sum over its tokens of
+/// Weights: `rows` I8 `[vocabulary, dim]` and `scale` F32 `[vocabulary]`. A text's vector is the sum over its tokens of
 /// `scale[id] * rows[id]`, scaled to unit norm; unknown tokens are skipped, repeated ones count each time.
 pub struct StaticTable {
     identity: ModelIdentity,

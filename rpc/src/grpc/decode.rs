@@ -1,8 +1,9 @@
 //! gRPC messages to requests of the domain. Only what cannot be translated is refused; limits are the domain's.
 
-use cortexkg_engine::{MemoryId, request};
+use cortexkg_engine::request;
 
 use super::proto;
+use crate::ids::{memory_id, memory_ids};
 use crate::{Error, times};
 
 impl TryFrom<proto::StoreRequest> for request::Store {
@@ -113,7 +114,7 @@ impl TryFrom<proto::AnalyzeRequest> for request::Analyze {
         };
         Ok(request::Analyze {
             analysis,
-            memory_ids: analyze.memory_ids.iter().map(|id| memory_id(id)).collect::<Result<_, _>>()?,
+            memory_ids: memory_ids(&analyze.memory_ids)?,
             include_pathways: analyze.include_pathways,
             max_depth: analyze.max_depth.unwrap_or(crate::call::MAX_DEPTH_DEFAULT),
         })
@@ -152,11 +153,6 @@ impl TryFrom<proto::ConfigureLearningRequest> for request::ConfigureLearning {
             plasticity_window_ms: configure.plasticity_window_ms,
         })
     }
-}
-
-/// Reads the name of a memory.
-pub(super) fn memory_id(text: &str) -> Result<MemoryId, Error> {
-    text.parse().map_err(|refused| Error::Engine(cortexkg_engine::Error::Memory(refused)))
 }
 
 fn time_range(range: proto::TimeRange) -> Result<request::TimeRange, Error> {
@@ -212,11 +208,5 @@ mod tests {
             request::Analyze::try_from(analyze).unwrap_err().to_string(),
             "analysis_type: is required"
         );
-    }
-
-    #[test]
-    fn a_name_that_is_no_id_is_refused_by_the_domains_rule() {
-        let refused = memory_id("17").unwrap_err();
-        assert!(refused.to_string().starts_with("memory_id: must look like m1f"), "{refused}");
     }
 }

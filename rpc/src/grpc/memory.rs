@@ -8,8 +8,9 @@ use futures::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::proto::memory_server::Memory;
-use super::{deadline, decode, proto, stream};
+use super::{deadline, proto, stream};
 use crate::call::{Caller, answer, call};
+use crate::ids::memory_id;
 
 type Answer<T> = Result<Response<T>, Status>;
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -53,7 +54,7 @@ impl Memory for MemoryService {
 
     async fn get(&self, request: Request<proto::GetRequest>) -> Answer<proto::GetResponse> {
         let deadline = self.deadline(&request);
-        let id = decode::memory_id(&request.get_ref().memory_id)?;
+        let id = memory_id(&request.get_ref().memory_id)?;
         let at_least = request.get_ref().at_least;
         let memory = answer(self.caller.engine.get(id, call(deadline, at_least)), deadline).await?;
         Ok(Response::new(proto::GetResponse { memory: Some(memory.into()) }))

@@ -7,10 +7,11 @@ use cortexkg_engine::request::{
     self, CONTENT_CHARS_MAX, CONTEXT_CHARS_MAX, LIMIT_MAX, QUERY_CHARS_MAX, SOURCE_CHARS_MAX, TAG_CHARS_MAX,
     TAG_FILTER_MAX, TAGS_MAX,
 };
-use cortexkg_engine::{MemoryId, Timestamp};
+use cortexkg_engine::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::ids::{memory_id, memory_ids};
 use crate::{Error, call, times};
 
 #[derive(Deserialize, JsonSchema)]
@@ -244,10 +245,9 @@ impl TryFrom<AnalyzeMemoryGraph> for request::Analyze {
     type Error = Error;
 
     fn try_from(arguments: AnalyzeMemoryGraph) -> Result<Self, Error> {
-        let ids = arguments.memory_ids.unwrap_or_default();
         Ok(request::Analyze {
             analysis: arguments.analysis_type.into(),
-            memory_ids: ids.iter().map(|id| memory_id(id)).collect::<Result<_, _>>()?,
+            memory_ids: memory_ids(&arguments.memory_ids.unwrap_or_default())?,
             include_pathways: arguments.include_pathways.unwrap_or_default(),
             max_depth: arguments.max_depth.unwrap_or(call::MAX_DEPTH_DEFAULT),
         })
@@ -333,10 +333,6 @@ impl From<LearningMode> for request::LearningMode {
             LearningMode::MetaLearning => request::LearningMode::MetaLearning,
         }
     }
-}
-
-fn memory_id(text: &str) -> Result<MemoryId, Error> {
-    text.parse().map_err(|refused| Error::Engine(cortexkg_engine::Error::Memory(refused)))
 }
 
 fn time_range(range: TimeRange) -> Result<request::TimeRange, Error> {

@@ -126,6 +126,15 @@ impl Server {
         assert!(status.success());
     }
 
+    /// Reads what the server says until a line holds `words`.
+    pub fn hear(&mut self, words: &str) {
+        let mut line = String::new();
+        while !line.contains(words) {
+            line.clear();
+            assert_ne!(self.stderr.read_line(&mut line).unwrap(), 0, "it ended without saying {words:?}");
+        }
+    }
+
     /// Sends SIGTERM and waits for the end; answers exit code and what was said on the way.
     pub fn stop(mut self) -> (Option<i32>, String) {
         self.signal("TERM");
