@@ -51,6 +51,8 @@ pub struct RecallSettings {
     pub gate_related: f32,
     /// Time constant of the membrane, ms.
     pub tau_ms: u32,
+    /// Time constant of the synaptic current, ms: what reaches a node by little makes it fire late, not never.
+    pub synapse_ms: u32,
     /// A spread ends once so many memories have fired.
     pub fired_max: u32,
     /// A spread ends after so long, ms.
@@ -66,7 +68,7 @@ impl Default for RecallSettings {
         RecallSettings {
             pool_vector: 600,
             pool_lexical: 600,
-            lexical_share: 0.6,
+            lexical_share: 0.55,
             lexical_floor: 0.6,
             vector_floor: 0.4,
             drive: 0.15,
@@ -74,18 +76,19 @@ impl Default for RecallSettings {
             drive_power_turn: 1,
             entity_drive: 0.3,
             entity_damp: 0.3,
-            gain_mentions: 30.0,
-            gain_subject: 3.0,
+            gain_mentions: 100.0,
+            gain_subject: 5.0,
             gate_subject: 1.0,
-            gain_mentioned: 1.5,
+            gain_mentioned: 2.5,
             gain_mentioned_turn: 0.4,
-            gate_mentioned: 0.2,
-            gain_sequence: 1.3,
+            gate_mentioned: 0.9,
+            gain_sequence: 3.5,
             gate_sequence: 0.4,
             gain_similar: 0.3,
             gain_learned: 1.0,
             gate_related: 0.2,
             tau_ms: 50,
+            synapse_ms: 8,
             fired_max: 50,
             spread_ms: 60,
             stop_share: 0.03,

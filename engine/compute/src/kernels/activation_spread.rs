@@ -2,12 +2,13 @@
 //!
 //! **Meaning.** The graph has nodes and directed, weighted, classed edges in two rows a node, `near` and `far`. Nodes
 //! marked as *hubs* gather and hand on; the others are *leaves*. A lane drives some nodes with a constant current;
-//! every node is a leaky integrator with threshold 1 that fires once, and whose spike arrives one step later at the
-//! targets of its rows. Firing order is the answer of the lane.
+//! every node is a leaky integrator with threshold 1 that fires once. Its spike arrives at the targets of its rows as
+//! synaptic current, which flows from the next step on and decays. Firing order is the answer of the lane: who is
+//! reached by little fires late rather than not at all.
 //!
 //! **One step**, for every node that has not fired:
 //! 1. leak: `v -= v / leak_div`;
-//! 2. integrate: `v += drive + input`, where `input` is what arrived from spikes of the step before;
+//! 2. integrate: of the synaptic current, `current / synapse_div` flows off into the potential, beside the drive;
 //! 3. a node with `v >= 1` fires at `step * 256 + fraction`, the fraction being the linear crossing inside the step;
 //! 4. its spike leaves along both rows. A lane ends after the step in which `leaves_max` leaves have fired, or after
 //!    `steps_max` steps.
@@ -110,6 +111,8 @@ crate::params! {
         pub steps_max: u32,
         /// Time constant of the leak, steps.
         pub leak_div: u32,
+        /// Time constant of the synaptic current, steps; with 1 it flows at once.
+        pub synapse_div: u32,
         /// Hubs above this degree hand nothing on along the far row.
         pub degree_max: u32,
         /// Number of leaves in the graph, for rarity.
@@ -191,6 +194,7 @@ pub fn record(recording: &mut Recording, params: &SpreadParams, buffers: &Spread
     assert!(buffers.nodes.len() >= nodes * 4, "activation_spread: short nodes, this is a bug");
     assert!(buffers.owners.len() >= nodes, "activation_spread: short owners, this is a bug");
     assert!(params.leak_div > 0, "activation_spread: leak_div 0, this is a bug");
+    assert!(params.synapse_div > 0, "activation_spread: synapse_div 0, this is a bug");
     assert!(params.steps_max <= 0xffff, "activation_spread: too many steps, this is a bug");
     assert!(buffers.classes.len() >= CLASSES * 3, "activation_spread: short class table, this is a bug");
     assert!(buffers.lane_starts.len() > lanes, "activation_spread: short lane_starts, this is a bug");
@@ -357,7 +361,7 @@ struct Cell {
     v: u32,
     drive: u32,
     gate: u32,
-    input: u32,
+    current: u32,
     driven: u32,
     spiked: u32,
     best: u32,
@@ -367,17 +371,18 @@ struct Cell {
 
 impl Cell {
     fn new(node: u32) -> Self {
-        let (v, drive, gate, input) = (0, 0, 0, 0);
-        Cell { node, v, drive, gate, input, driven: 0, spiked: 0, best: 0, parent: NONE, fired: false }
+        let (v, drive, gate, current) = (0, 0, 0, 0);
+        Cell { node, v, drive, gate, current, driven: 0, spiked: 0, best: 0, parent: NONE, fired: false }
     }
 
     /// Stages 1 to 3; the time if it fires.
-    fn step(&mut self, step: u32, leak_div: u32) -> Option<u32> {
-        self.v -= self.v / leak_div;
+    fn step(&mut self, step: u32, params: &SpreadParams) -> Option<u32> {
+        self.v -= self.v / params.leak_div;
         let before = self.v;
-        self.v = self.v.saturating_add(self.drive).saturating_add(self.input).min(V_MAX);
+        let flow = self.current / params.synapse_div;
+        self.current -= flow;
+        self.v = self.v.saturating_add(self.drive).saturating_add(flow).min(V_MAX);
         self.driven = self.driven.saturating_add(self.drive);
-        self.input = 0;
         self.fired = self.v >= ONE;
         self.fired.then(|| step * STEP_PARTS + crossing(before, self.v))
     }
@@ -390,7 +395,7 @@ impl Cell {
         if self.drive > 0 && graph.is_hub(self.node) {
             amount = graph.damped(amount);
         }
-        self.input = self.input.saturating_add(amount);
+        self.current = self.current.saturating_add(amount);
         self.spiked = self.spiked.saturating_add(amount);
         if amount > self.best || (amount == self.best && amount > 0 && from < self.parent) {
             self.best = amount;
@@ -431,7 +436,7 @@ fn reference(args: &mut Args<'_>) {
         for step in 0..params.steps_max {
             let before = fired.len();
             for cell in cells.iter_mut().filter(|cell| !cell.fired) {
-                if let Some(time) = cell.step(step, params.leak_div) {
+                if let Some(time) = cell.step(step, &params) {
                     fired.push([cell.node, time, cell.cause()]);
                     leaves += u32::from(!graph.is_hub(cell.node));
                 }
@@ -503,7 +508,7 @@ impl Lane {
         for step in 0..params.steps_max {
             let before = fired.len();
             for cell in self.cells.iter_mut().filter(|cell| !cell.fired) {
-                if let Some(time) = cell.step(step, params.leak_div) {
+                if let Some(time) = cell.step(step, &params) {
                     fired.push([cell.node, time, cell.cause()]);
                     leaves += u32::from(!graph.is_hub(cell.node));
                 }
@@ -552,6 +557,7 @@ fn case(draw: &mut Draw, (name, nodes, edges, lanes, leaves_max): (&str, usize, 
         leaves_max,
         steps_max: 40,
         leak_div: 50,
+        synapse_div: 1 + draw.below(9) as u32,
         degree_max: 30,
         leaves_total: nodes as u32,
         driven_damp: ONE / 3,

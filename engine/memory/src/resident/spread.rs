@@ -103,6 +103,7 @@ impl Resident {
             leaves_max,
             steps_max: settings.spread_ms,
             leak_div: settings.tau_ms.max(1),
+            synapse_div: settings.synapse_ms.max(1),
             degree_max: ((memories as f32 * settings.stop_share) as u32).max(STOP_MIN),
             leaves_total: memories,
             driven_damp: unit(settings.entity_damp),
