@@ -40,7 +40,7 @@ pub struct Newcomer<'a> {
     /// Its text.
     pub text: &'a str,
     /// Names of the entities it mentions.
-    pub names: &'a [String],
+    pub names: Vec<&'a str>,
     /// When it happened, us.
     pub time_us: i64,
     /// Sequence and part.
@@ -61,7 +61,7 @@ pub struct Known<'a> {
 
 /// Share of entities that both mention, 0..=1.
 fn structural(new: &Newcomer<'_>, known: &Known<'_>) -> f32 {
-    let both = new.names.iter().filter(|name| known.names.contains(&name.as_str())).count();
+    let both = new.names.iter().filter(|name| known.names.contains(name)).count();
     let either = new.names.len() + known.names.len() - both;
     if either == 0 { 0.0 } else { both as f32 / either as f32 }
 }

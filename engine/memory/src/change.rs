@@ -6,12 +6,13 @@ use crate::answer::{Allocation, Configured, Deleted, FieldChange, Role, Updated}
 use crate::ids::{MemoryId, TenantId, Timestamp};
 use crate::links;
 use crate::record::{DeletedRecord, Entry, NewContent, Record, UpdatedRecord};
-use crate::request::{ConfigureLearning, Delete, PlasticityMode, Update};
+use crate::request::{ConfigureLearning, Delete, Kind, PlasticityMode, Update};
 use crate::resident::Resident;
 use crate::state::graph::{EdgeClass, Side};
 use crate::state::vectors::narrow;
-use crate::state::{Owner, State, content_hash, searchable};
+use crate::state::{Owner, State, searchable};
 use crate::store::{Text, contests};
+use crate::text::reading::Reading;
 
 /// Most entities that one memory alone may be about before its deletion needs `force`: others lean on it through them.
 const LEANING_MIN: usize = 3;
@@ -150,7 +151,10 @@ fn replace(
         let item = state.items.get(row);
         (item.kind, item.place.as_deref().cloned(), item.time())
     };
-    let text = Text { text: content, kind, time, place: place.as_ref(), vector };
+    let context = request.context.as_deref().or(state.items.get(row).context.as_deref());
+    let searched = searchable(content, context);
+    let reading = Reading::of(&searched, content, kind == Kind::Passage);
+    let text = Text { text: content, reading: &reading, time, place: place.as_ref(), vector };
     let competition =
         contests(state, resident, &[text])?.pop().expect("one competition for one text; this is a bug");
     let (mut rivals, mut outcome) = competition.resolve(&[]);
@@ -164,12 +168,10 @@ fn replace(
         });
     }
     let twins: Vec<u32> =
-        state.items.same_content(content_hash(content)).iter().copied().filter(|&twin| twin != row).collect();
+        state.items.same_content(reading.content_hash).iter().copied().filter(|&twin| twin != row).collect();
     let allocation = allocate::settle(state, content, &twins, &rivals, &outcome);
-    let context = request.context.as_deref().or(state.items.get(row).context.as_deref());
     let similar: Vec<(MemoryId, f32)> = rivals.iter().map(|rival| (rival.id, rival.similarity)).collect();
-    let links =
-        links::decide(state, Some(row), &searchable(content, context), kind, place.as_ref(), &similar);
+    let links = links::decide(state, Some(row), &reading, place.as_ref(), &similar);
     let new = NewContent {
         content: content.to_owned(),
         vector: narrow(vector),

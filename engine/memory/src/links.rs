@@ -2,10 +2,11 @@
 
 use crate::ids::MemoryId;
 use crate::record::Links;
-use crate::request::{Kind, Place};
+use crate::request::Place;
 use crate::state::State;
 use crate::state::graph::Side;
-use crate::text::names::{Names, is_written_as_name, names};
+use crate::text::names::{Names, is_written_as_name};
+use crate::text::reading::Reading;
 use crate::text::terms::terms;
 use crate::text::words::words;
 
@@ -19,10 +20,9 @@ const MENTIONS_MAX: usize = 64;
 const OLDER_MAX: usize = 256;
 
 /// The names of a text: its own capitalised phrases, and every stored subject it mentions word for word.
-pub fn names_of(state: &State, text: &str, kind: Kind) -> Names {
-    let mut found = names(text, kind == Kind::Passage);
-    let cut = words(text);
-    for met in state.entities.meet(&cut, false) {
+pub fn names_of(state: &State, reading: &Reading<'_>) -> Names {
+    let mut found = reading.names.clone();
+    for met in state.entities.meet(&reading.words, false) {
         let name = &state.entities.get(met.entity).name;
         if !found.mentions.iter().any(|(known, _)| **known == **name) {
             found.mentions.push((name.to_string(), 1));
@@ -37,12 +37,11 @@ pub fn names_of(state: &State, text: &str, kind: Kind) -> Names {
 pub fn decide(
     state: &State,
     own_row: Option<u32>,
-    text: &str,
-    kind: Kind,
+    reading: &Reading<'_>,
     place: Option<&Place>,
     similar: &[(MemoryId, f32)],
 ) -> Links {
-    let found = names_of(state, text, kind);
+    let found = names_of(state, reading);
     let mentioned_by = found
         .subjects
         .iter()

@@ -4,6 +4,7 @@
 
 mod compete;
 mod graph;
+mod rotation;
 mod rows;
 mod spread;
 

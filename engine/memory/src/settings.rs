@@ -66,8 +66,8 @@ pub struct RecallSettings {
 impl Default for RecallSettings {
     fn default() -> Self {
         RecallSettings {
-            pool_vector: 600,
-            pool_lexical: 600,
+            pool_vector: 256,
+            pool_lexical: 400,
             lexical_share: 0.55,
             lexical_floor: 0.6,
             vector_floor: 0.4,

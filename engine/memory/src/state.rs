@@ -110,7 +110,11 @@ impl State {
                 self.vectors = Vectors::new(model.dim as usize);
                 self.model = Some(model.clone());
             }
-            Record::Stored(stored) => self.apply_stored(stored, &mut applied),
+            Record::Stored(stored) => {
+                let searched = searchable(&stored.content, stored.context.as_deref());
+                let hash = content_hash(&stored.content);
+                self.apply_stored(stored, &terms(&searched), hash, &mut applied);
+            }
             Record::Updated(updated) => self.apply_updated(updated, &mut applied),
             Record::Deleted(deleted) => self.apply_deleted(deleted, &mut applied),
             Record::Configured(learning) => self.learning = *learning,
@@ -135,7 +139,15 @@ impl State {
         applied
     }
 
-    fn apply_stored(&mut self, stored: &StoredRecord, applied: &mut Applied) {
+    /// As [`State::apply`] for a new memory whose text was read already: the terms of its searchable text, the hash of its
+    /// content.
+    pub(crate) fn apply_read(&mut self, stored: &StoredRecord, terms: &[String], hash: u64) -> Applied {
+        let mut applied = Applied::default();
+        self.apply_stored(stored, terms, hash, &mut applied);
+        applied
+    }
+
+    fn apply_stored(&mut self, stored: &StoredRecord, terms: &[String], hash: u64, applied: &mut Applied) {
         let node = self.graph.add_node();
         let row = self.items.len() as u32;
         self.owners.push(row);
@@ -159,10 +171,10 @@ impl State {
             kind: stored.kind,
             alive: true,
         };
-        self.items.push(item, stored.key.as_deref(), content_hash(&stored.content));
+        self.items.push(item, stored.key.as_deref(), hash);
         self.vectors.push(&stored.vector);
         self.stale_rows.push(row);
-        self.lexical.add(row, &terms(&searchable(&stored.content, stored.context.as_deref())));
+        self.lexical.add(row, terms);
         self.columns.join(stored.column, stored.role);
         self.link(node, &stored.links, applied);
         self.next_id = self.next_id.max(stored.id.0 + 1);

@@ -4,6 +4,8 @@
 //! ahead of the log by the batch in hand; nobody reads it until the log has the batch, and if the log refuses, the state is
 //! folded anew.
 
+use rayon::prelude::*;
+
 use crate::Error;
 use crate::allocate::{self, Known, Newcomer, Outcome, RIVAL_MIN, RIVALS_MAX, Rival};
 use crate::answer::{Allocation, Stored};
@@ -13,8 +15,8 @@ use crate::record::{Entry, Record, StoredRecord};
 use crate::request::{CONFIDENCE_DEFAULT, Kind, Place, Store};
 use crate::resident::{Contest, Resident};
 use crate::state::vectors::narrow;
-use crate::state::{State, content_hash, searchable};
-use crate::text::names::names;
+use crate::state::{State, searchable};
+use crate::text::reading::Reading;
 
 /// A memory to be stored, with its embedding.
 pub struct NewMemory<'a> {
@@ -35,7 +37,7 @@ pub enum Decision {
 /// What the comparison of a text needs of one that is known already, whether stored or in the same batch.
 pub(crate) struct Text<'a> {
     pub text: &'a str,
-    pub kind: Kind,
+    pub reading: &'a Reading<'a>,
     pub time: Timestamp,
     pub place: Option<&'a Place>,
     pub vector: &'a [f32],
@@ -49,11 +51,19 @@ pub fn store_batch(
     tenant: TenantId,
     now: Timestamp,
 ) -> Result<Vec<Decision>, Error> {
+    let searched: Vec<String> =
+        batch.iter().map(|new| searchable(&new.request.content, new.request.context.as_deref())).collect();
+    let readings: Vec<Reading<'_>> = searched
+        .par_iter()
+        .zip(batch)
+        .map(|(text, new)| Reading::of(text, &new.request.content, new.request.kind == Kind::Passage))
+        .collect();
     let texts: Vec<Text<'_>> = batch
         .iter()
-        .map(|new| Text {
+        .zip(&readings)
+        .map(|(new, reading)| Text {
             text: &new.request.content,
-            kind: new.request.kind,
+            reading,
             time: new.request.occurred_at.unwrap_or(now),
             place: new.request.place.as_ref(),
             vector: new.vector,
@@ -62,7 +72,7 @@ pub fn store_batch(
     let contests = contests(state, resident, &texts)?;
     let mut ids: Vec<Option<MemoryId>> = Vec::with_capacity(batch.len());
     let mut decisions = Vec::with_capacity(batch.len());
-    for (new, contest) in batch.iter().zip(contests) {
+    for ((new, reading), contest) in batch.iter().zip(&readings).zip(contests) {
         let request = new.request;
         if let Some(row) = request.idempotency_key.as_deref().and_then(|key| state.items.find_key(key)) {
             ids.push(Some(state.items.get(row).id));
@@ -70,7 +80,7 @@ pub fn store_batch(
             continue;
         }
         let (rivals, outcome) = contest.resolve(&ids);
-        let (record, allocation) = decide(state, new, &rivals, &outcome, now);
+        let (record, allocation) = decide(state, new, reading, &rivals, &outcome, now);
         ids.push(Some(record.id));
         let mut stored = Stored {
             id: record.id,
@@ -82,8 +92,8 @@ pub fn store_batch(
             entities: record.links.mentions.iter().map(|(name, _)| name.clone()).collect(),
             created_at: now,
         };
+        let applied = state.apply_read(&record, &reading.terms, reading.content_hash);
         let record = Record::Stored(Box::new(record));
-        let applied = state.apply(&record);
         stored.edges_added = applied.edges_added;
         stored.entities_added = applied.entities_added;
         decisions.push(Decision::Record(Box::new(Entry { tenant, record }), Box::new(stored)));
@@ -137,29 +147,23 @@ pub(crate) fn contests(
     let alive = state.items.mask(&[], None);
     let near = resident.nearest_to_batch(&vectors, &alive, RIVALS_MAX, RIVAL_MIN)?;
     let rows = state.items.len();
-    // Names as written: enough to compare by, and independent of the order in the batch.
-    let own_names: Vec<Vec<String>> = texts
-        .iter()
-        .map(|text| {
-            names(text.text, text.kind == Kind::Passage).mentions.into_iter().map(|(name, _)| name).collect()
-        })
-        .collect();
     let place = |place: Option<&'_ Place>| place.map(|place| (place.sequence.clone(), place.part));
+    let state = &*state;
     let seats: Vec<Vec<Seat>> = texts
-        .iter()
-        .zip(&own_names)
+        .par_iter()
         .zip(near)
-        .map(|((text, names), near)| {
+        .map(|(text, near)| {
             let own_place = place(text.place);
             let newcomer = Newcomer {
                 text: text.text,
-                names,
+                // As written: enough to compare by, and independent of the order in the batch.
+                names: text.reading.own_names(),
                 time_us: text.time.0,
                 place: own_place.as_ref().map(|(sequence, part)| (sequence.as_str(), *part)),
             };
             let known = near.iter().map(|&(row, similarity)| {
                 let known = match (row as usize).checked_sub(rows) {
-                    Some(at) => known_in_batch(&texts[at], &own_names[at]),
+                    Some(at) => known_in_batch(&texts[at]),
                     None => known_stored(state, row),
                 };
                 (MemoryId(0), similarity, known)
@@ -185,10 +189,10 @@ pub(crate) fn contests(
     Ok(seats.into_iter().zip(outcomes).map(|(seats, outcome)| Competition { seats, outcome }).collect())
 }
 
-fn known_in_batch<'a>(text: &Text<'a>, names: &'a [String]) -> Known<'a> {
+fn known_in_batch<'a>(text: &Text<'a>) -> Known<'a> {
     Known {
         text: text.text,
-        names: names.iter().map(String::as_str).collect(),
+        names: text.reading.own_names(),
         time_us: text.time.0,
         place: text.place.map(|place| (place.sequence.as_str(), place.part)),
     }
@@ -208,15 +212,15 @@ fn known_stored(state: &State, row: u32) -> Known<'_> {
 fn decide(
     state: &State,
     new: &NewMemory<'_>,
+    reading: &Reading<'_>,
     rivals: &[Rival],
     outcome: &Outcome,
     now: Timestamp,
 ) -> (StoredRecord, Allocation) {
     let request = new.request;
-    let twins = state.items.same_content(content_hash(&request.content));
+    let twins = state.items.same_content(reading.content_hash);
     let allocation = allocate::settle(state, &request.content, twins, rivals, outcome);
     let similar: Vec<(MemoryId, f32)> = rivals.iter().map(|rival| (rival.id, rival.similarity)).collect();
-    let text = searchable(&request.content, request.context.as_deref());
     let mut tags = request.tags.clone();
     tags.sort();
     tags.dedup();
@@ -234,7 +238,7 @@ fn decide(
         occurred_at: request.occurred_at,
         key: request.idempotency_key.clone(),
         vector: narrow(new.vector),
-        links: links::decide(state, None, &text, request.kind, request.place.as_ref(), &similar),
+        links: links::decide(state, None, reading, request.place.as_ref(), &similar),
         column: allocation.column,
         role: allocation.role,
     };

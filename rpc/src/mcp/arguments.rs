@@ -3,11 +3,11 @@
 //! The limits written here tell a model what will be accepted; what refuses is the domain. Doc comments become the
 //! descriptions of the parameters, which every agent pays for in tokens: few words.
 
+use cortexkg_engine::Timestamp;
 use cortexkg_engine::request::{
     self, CONTENT_CHARS_MAX, CONTEXT_CHARS_MAX, LIMIT_MAX, QUERY_CHARS_MAX, SOURCE_CHARS_MAX, TAG_CHARS_MAX,
     TAG_FILTER_MAX, TAGS_MAX,
 };
-use cortexkg_engine::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 

@@ -1,6 +1,7 @@
 //! From text to what can be counted: words, terms, names.
 
 pub mod names;
+pub mod reading;
 pub mod stopwords;
 pub mod terms;
 pub mod times;

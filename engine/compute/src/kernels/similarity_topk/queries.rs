@@ -47,7 +47,7 @@ impl Queries {
         let (mut sum, mut squares, mut error_squares) = (0i32, 0.0f64, 0.0f64);
         for &value in query {
             let value = f64::from(value) * unit;
-            let code = if scale > 0.0 { (value as f32 / scale).round() } else { 0.0 };
+            let code = if scale > 0.0 { round(value as f32 / scale) } else { 0.0 };
             let code = code.clamp(-QUERY_CODE_MAX, QUERY_CODE_MAX);
             sum += code as i32;
             squares += value * value;
@@ -89,6 +89,12 @@ impl Queries {
 }
 
 const SLACK: f64 = 1.0 / (1 << 20) as f64;
+
+/// Nearest whole number, for magnitudes below 2^22: what lies behind the point does not fit beside 2^23 and is rounded away.
+fn round(value: f32) -> f32 {
+    const BIG: f32 = (3 << 22) as f32;
+    (value + BIG) - BIG
+}
 
 /// The largest power of two that is not over `value`; 1 for zero.
 fn power_of_two_under(value: f32) -> f64 {

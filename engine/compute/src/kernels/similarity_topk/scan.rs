@@ -4,6 +4,8 @@
 //! and meets every query of the group while it is in the first-level cache. Each task's list is exact, so how the
 //! work was cut, and by how many threads, cannot be seen in the result.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use half::f16;
 use rayon::prelude::*;
 
@@ -53,12 +55,13 @@ pub(super) fn cpu(args: &mut Args<'_>) {
     let blocks = (params.rows as usize).div_ceil(BLOCK_ROWS);
     let part_blocks = part_blocks(blocks, groups.len(), rayon::current_num_threads());
     let parts = blocks.div_ceil(part_blocks).max(1);
+    let floors: Vec<SharedFloor> = (0..params.queries).map(|_| SharedFloor::default()).collect();
     let tasks: Vec<Vec<Vec<Ranked>>> = (0..groups.len() * parts)
         .into_par_iter()
         .map(|task| {
             let (group, part) = (task / parts, task % parts);
             let range = part * part_blocks..((part + 1) * part_blocks).min(blocks);
-            scan.task(&groups[group], group * GROUP_QUERIES, range)
+            scan.task(&groups[group], group * GROUP_QUERIES, range, &floors)
         })
         .collect();
 
@@ -88,9 +91,42 @@ fn part_blocks(blocks: usize, groups: usize, threads: usize) -> usize {
     blocks.div_ceil(parts).max(TASK_BLOCKS_MIN)
 }
 
+/// A query's highest floor so far, as the bits of a float in an order that integers share.
+struct SharedFloor(AtomicU32);
+
+impl Default for SharedFloor {
+    fn default() -> Self {
+        SharedFloor(AtomicU32::new(ordered(f32::NEG_INFINITY)))
+    }
+}
+
+impl SharedFloor {
+    /// Rows at the floor itself may still win their tie, by id; so it is told a little lower.
+    fn get(&self) -> f32 {
+        let bits = self.0.load(Ordering::Relaxed);
+        let bits = if bits >> 31 == 1 { bits ^ (1 << 31) } else { !bits };
+        f32::from_bits(bits).next_down()
+    }
+
+    fn raise(&self, floor: f32) {
+        self.0.fetch_max(ordered(floor), Ordering::Relaxed);
+    }
+}
+
+fn ordered(value: f32) -> u32 {
+    let bits = value.to_bits();
+    if bits >> 31 == 0 { bits | 1 << 31 } else { !bits }
+}
+
 impl Scan<'_> {
     /// Best rows of a range of blocks for each query of a group whose first is query `first` of the dispatch.
-    fn task(&self, queries: &Queries, first: usize, blocks: std::ops::Range<usize>) -> Vec<Vec<Ranked>> {
+    fn task(
+        &self,
+        queries: &Queries,
+        first: usize,
+        blocks: std::ops::Range<usize>,
+        shared: &[SharedFloor],
+    ) -> Vec<Vec<Ranked>> {
         let Params { k, score_min, .. } = self.params;
         let dim = self.params.dim as usize;
         let count = queries.len();
@@ -101,21 +137,28 @@ impl Scan<'_> {
             query: &queries.exact[query * dim..(query + 1) * dim],
             unit: queries.units[query],
         };
-        let floor_min = |query: usize| scorer(query).scaled_down(score_min).next_down();
+        let floor_min =
+            |query: usize| scorer(query).scaled_down(score_min).next_down().max(shared[first + query].get());
         let mut floors: Vec<f32> = (0..count).map(floor_min).collect();
         let mut lists: Vec<Shortlist> = (0..count).map(|_| Shortlist::new(k as usize)).collect();
         let mut active: Vec<u32> = Vec::with_capacity(count);
         let mut allowed = vec![0u32; count];
         let mut hits = vec![0u32; count];
         let mut estimates = vec![0.0; count * BLOCK_ROWS];
+        let one_mask = self.params.masks < 2;
         for block in blocks {
             // 1. Rows that count in this block, and the queries for which there are any.
             active.clear();
-            for query in 0..count {
-                let rows = self.allowed(first + query, block);
-                if rows != 0 {
-                    allowed[active.len()] = rows;
-                    active.push(query as u32);
+            if one_mask {
+                allowed.fill(self.allowed(first, block));
+                active.extend((0..count as u32).filter(|_| allowed[0] != 0));
+            } else {
+                for query in 0..count {
+                    let rows = self.allowed(first + query, block);
+                    if rows != 0 {
+                        allowed[active.len()] = rows;
+                        active.push(query as u32);
+                    }
                 }
             }
             if active.is_empty() {
@@ -146,8 +189,11 @@ impl Scan<'_> {
                 }
             }
         }
-        let finish =
-            |(query, list): (usize, Shortlist)| list.finish(score_min, &mut floors[query], &scorer(query));
+        let finish = |(query, list): (usize, Shortlist)| {
+            let best = list.finish(score_min, &mut floors[query], &scorer(query));
+            shared[first + query].raise(floors[query]);
+            best
+        };
         lists.into_iter().enumerate().map(finish).collect()
     }
 

@@ -2,8 +2,9 @@
 //!
 //! A row enters with an interval that holds its score (estimate plus and minus bound). The k-th largest lower end is a
 //! floor: a later row whose upper end is not over it loses to k earlier rows, by score or, at equal scores, by id.
-//! When the list is full, the floor is raised and what fell under it goes; if that frees too little, exact scores
-//! are computed and only the best k stay. So memory is bounded whatever the scores are.
+//! When the list is full, the floor is raised and what fell under it goes. If that frees too little, the k most
+//! promising rows get exact scores, and if even that does not help, all do and only the best k stay. So memory is bounded
+//! whatever the scores are, and a row that a later floor rules out mostly costs no exact score.
 //!
 //! Intervals are in the query's scaled units (`queries`). An interval's slack is wider than the rounding of scores to
 //! f32, so a row with its upper end under the floor is worse also after rounding, never tied.
@@ -47,6 +48,23 @@ struct Candidate {
     score: Option<f32>,
 }
 
+impl Candidate {
+    /// Computes the exact score; the interval shrinks to its rounding.
+    fn settle(&mut self, scorer: &Scorer<'_>) {
+        if self.score.is_none() {
+            let score = scorer.score(self.row);
+            self.lower = scorer.scaled_down(score);
+            let exact = f64::from(score) * scorer.unit;
+            self.upper = if f64::from(self.lower) < exact { self.lower.next_up() } else { self.lower };
+            self.score = Some(score);
+        }
+    }
+
+    fn ranked(&self) -> Ranked {
+        Ranked { id: self.row, score: self.score.expect("settled") }
+    }
+}
+
 pub(super) struct Shortlist {
     k: usize,
     candidates: Vec<Candidate>,
@@ -58,9 +76,10 @@ impl Shortlist {
         Shortlist { k, candidates: Vec::new(), lowers: Vec::new() }
     }
 
-    /// Rows held before the list is tightened: twice k, and enough that small k do not tighten all the time.
+    /// Rows held before the list is tightened: room for k exact ones, for as many that cannot be told from them, and enough
+    /// that small k do not tighten all the time.
     fn capacity(&self) -> usize {
-        2 * self.k + 96
+        3 * self.k + 192
     }
 
     /// Adds a row that was found over `floor`. Rows come in rising order.
@@ -76,16 +95,18 @@ impl Shortlist {
     }
 
     fn tighten(&mut self, floor: &mut f32, scorer: &Scorer<'_>) {
+        let roomy = self.capacity() * 3 / 4;
         self.raise(floor);
-        if self.candidates.len() > self.capacity() * 3 / 4 {
-            let mut ranked = self.exact(scorer);
-            ranked.truncate(self.k);
-            self.candidates.clear();
-            for &Ranked { id: row, score } in &ranked {
-                let end = scorer.scaled_down(score);
-                let upper = if f64::from(end) < f64::from(score) * scorer.unit { end.next_up() } else { end };
-                self.candidates.push(Candidate { row, lower: end, upper, score: Some(score) });
-            }
+        if self.candidates.len() > roomy.max(self.k) {
+            self.candidates.select_nth_unstable_by(self.k - 1, |a, b| b.upper.total_cmp(&a.upper));
+            self.candidates[..self.k].iter_mut().for_each(|candidate| candidate.settle(scorer));
+            self.raise(floor);
+        }
+        if self.candidates.len() > roomy {
+            self.candidates.iter_mut().for_each(|candidate| candidate.settle(scorer));
+            self.candidates
+                .select_nth_unstable_by(self.k - 1, |a, b| Ranked::order(&a.ranked(), &b.ranked()));
+            self.candidates.truncate(self.k);
             self.raise(floor);
         }
     }
@@ -103,31 +124,22 @@ impl Shortlist {
         *floor = floor.max(kth);
     }
 
-    /// Exact scores of all candidates, best first.
-    fn exact(&self, scorer: &Scorer<'_>) -> Vec<Ranked> {
-        let score = |candidate: &Candidate| Ranked {
-            id: candidate.row,
-            score: candidate.score.unwrap_or_else(|| scorer.score(candidate.row)),
-        };
-        let mut ranked: Vec<Ranked> = self.candidates.iter().map(score).collect();
-        ranked.sort_unstable_by(Ranked::order);
-        ranked
-    }
-
-    /// The best k of all rows pushed that score at least `score_min`, best first, with exact scores; ids are rows.
+    /// The best k of all rows pushed that score at least `score_min`, best first, with exact scores; ids are rows. The
+    /// floor is then the k-th of them, if there are so many.
     pub fn finish(mut self, score_min: f32, floor: &mut f32, scorer: &Scorer<'_>) -> Vec<Ranked> {
         self.raise(floor);
         // Most promising first: once k exact scores are over all upper ends left, the rest need none.
         self.candidates.sort_unstable_by(|a, b| b.upper.total_cmp(&a.upper).then(a.row.cmp(&b.row)));
         let mut best: Vec<Ranked> = Vec::new();
         let mut kth = f32::NEG_INFINITY;
-        for candidate in &self.candidates {
+        for candidate in &mut self.candidates {
             if candidate.upper < kth {
                 break;
             }
-            let score = candidate.score.unwrap_or_else(|| scorer.score(candidate.row));
-            if score >= score_min {
-                best.push(Ranked { id: candidate.row, score });
+            candidate.settle(scorer);
+            let ranked = candidate.ranked();
+            if ranked.score >= score_min {
+                best.push(ranked);
             }
             if best.len() == 2 * self.k {
                 best.select_nth_unstable_by(self.k - 1, Ranked::order);
@@ -140,6 +152,9 @@ impl Shortlist {
         }
         best.sort_unstable_by(Ranked::order);
         best.truncate(self.k);
+        if best.len() == self.k {
+            *floor = floor.max(scorer.scaled_down(best[self.k - 1].score));
+        }
         best
     }
 }
