@@ -108,6 +108,18 @@ async fn sessions_are_bounded_and_the_unused_make_room() {
 }
 
 #[tokio::test]
+async fn a_session_ends_when_its_client_says_so() {
+    let (_engine, router) = open();
+    let session = initialize(&router).await;
+    let header = [("mcp-session-id", session.as_str())];
+    let standard = [("host", "127.0.0.1:8080"), ("accept", "application/json, text/event-stream")];
+    let ended = http::send(&router, "DELETE", &standard, &header, "").await;
+    assert_eq!(ended.status, StatusCode::NO_CONTENT);
+    let gone = http::post(&router, &header, r#"{"jsonrpc":"2.0","id":3,"method":"ping"}"#).await;
+    assert_eq!(gone.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn without_sessions_older_clients_are_served_statelessly() {
     let engine = Engine::open();
     let settings = Settings { sessions_max: 0, ..Settings::default() };

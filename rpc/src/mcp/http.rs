@@ -38,6 +38,17 @@ pub fn http_routes(engine: EngineHandle, settings: &Settings, shutdown: Cancella
     Router::new()
         .route_service("/mcp", service)
         .layer(middleware::from_fn_with_state(settings.message_bytes_max, refuse_malformed))
+        .layer(middleware::from_fn(end_of_session))
+}
+
+/// Says that a session has ended; rmcp answers that it will (202), which the Python SDK takes for a failure.
+async fn end_of_session(request: Request, next: Next) -> Response {
+    let ends = request.method() == Method::DELETE;
+    let mut response = next.run(request).await;
+    if ends && response.status() == StatusCode::ACCEPTED {
+        *response.status_mut() = StatusCode::NO_CONTENT;
+    }
+    response
 }
 
 /// Answers what is no message with a JSON-RPC error that names the fault; rmcp answers 415 to all of it.
