@@ -96,7 +96,7 @@ fn make_room<T: Stored>(
 ) -> Result<(), Error> {
     match buffer {
         None => *buffer = Some(device.create(label, len.max(1))?),
-        Some(buffer) if buffer.len() < len => device.grow(buffer, len + len / 2)?,
+        Some(buffer) if buffer.len() < len => device.grow(buffer, len + len / 16)?,
         Some(_) => {}
     }
     Ok(())

@@ -4,6 +4,7 @@
 //! Fields of `bench ingest --json`:
 //!   count, text_bytes, seconds, per_s (wall), cpu_s (all threads), batch_size, device, model,
 //!   snapshot_s, log_bytes, reopen_s (from the snapshot), rss_bytes, state_bytes, state_bytes_per_memory (beyond text),
+//!   device_bytes_per_memory,
 //!   recall {queries, limit, recall_ms {p50, p99}, per_s, cpu_s}
 //! Fields of `bench recall --json`: count, device, model, and those of `recall` above beside them.
 
@@ -59,6 +60,7 @@ pub fn ingest(settings: &Settings, args: &BenchArgs) -> anyhow::Result<ExitCode>
     let stats = engine.stats(StatsQuery::default(), Call::default()).wait()?.state;
     report["state_bytes"] = stats.state_bytes.into();
     report["state_bytes_per_memory"] = round(stats.state_bytes as f64 / args.count.max(1) as f64, 1).into();
+    report["device_bytes_per_memory"] = round(stats.device_bytes as f64 / args.count.max(1) as f64, 1).into();
     if let Some(bytes) = process::resident_bytes() {
         report["rss_bytes"] = bytes.into();
     }

@@ -74,7 +74,7 @@ impl Rows {
         if let Some(last) = self.shards.len().checked_sub(1) {
             let wanted = rows - last * self.shard_rows_max;
             if self.shards[last].capacity() < wanted {
-                let room = (wanted + wanted / 4).min(self.shard_rows_max);
+                let room = (wanted + wanted / 16).min(self.shard_rows_max);
                 self.shards[last].grow(device, room)?;
             }
         }

@@ -5,11 +5,13 @@
 //! | near | entities it mentions or is about | memories it is the subject of |
 //! | far | neighbours in its sequence, similar and learned memories | memories that mention it |
 //!
-//! Rows live in one arena and move to its end when they outgrow their place; the arena is packed when half of it is
+//! Rows live in one arena and move to its end when they outgrow their place; the arena is packed when a quarter of it is
 //! waste. The same arrays are what kernels read, so every change is noted as dirty.
 
 use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
+
+use super::vectors::make_room;
 
 /// Which row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -278,13 +280,14 @@ impl Graph {
     }
 
     fn move_row(&mut self, node: u32, side: Side, room: u32) {
-        if self.wasted > (1 << 16) && self.wasted > self.edges.len() / 2 {
+        if self.wasted > (1 << 16) && self.wasted > self.edges.len() / 4 {
             self.pack();
         }
         let (n, s) = (node as usize, side as usize);
         let (start, len) = (self.nodes[n].start[s] as usize, self.nodes[n].len[s] as usize);
         let new_start = self.edges.len();
         assert!(new_start + room as usize <= u32::MAX as usize, "more than 4 billion edges; this is a bug");
+        make_room(&mut self.edges, room as usize);
         self.edges.extend_from_within(start..start + len);
         self.edges.resize(new_start + room as usize, Edge::zeroed());
         self.wasted += self.room[n][s] as usize;

@@ -49,6 +49,7 @@ impl Vectors {
     /// Adds a row.
     pub fn push(&mut self, vector: &Vector) {
         assert_eq!(vector.0.len(), self.dim, "a vector of another dimension; this is a bug");
+        make_room(&mut self.rows.0, self.dim);
         self.rows.0.extend_from_slice(&vector.0);
         self.count(self.len() as u32 - 1, 1.0);
     }
@@ -89,6 +90,13 @@ impl Vectors {
             *sum += sign * f64::from(value);
         }
         self.counted = if sign > 0.0 { self.counted + 1 } else { self.counted - 1 };
+    }
+}
+
+/// Room for `more` items in one of the two largest arrays: by sixteenths, since doubling would leave up to half of it unused.
+pub(super) fn make_room<T>(items: &mut Vec<T>, more: usize) {
+    if items.capacity() - items.len() < more {
+        items.reserve_exact(more.max(items.len() / 16).max(1 << 12));
     }
 }
 
