@@ -5,8 +5,8 @@ mod common;
 use common::{ask, config, fact};
 use cortexkg_engine::answer::{Role, StepNode};
 use cortexkg_engine::request::{
-    Analysis, Analyze, CleanupMode, ConfigureLearning, Delete, Kind, LearningMode, Place, StatsQuery, Store,
-    Strategy, Update,
+    Analysis, Analyze, CleanupMode, ConfigureLearning, Delete, Kind, LearningMode, Place, Retrieve,
+    StatsQuery, Store, Strategy, Update,
 };
 use cortexkg_engine::{Call, EngineHandle, Error, ErrorKind, MemoryId, Timestamp};
 
@@ -58,6 +58,20 @@ fn what_is_stored_is_recalled_over_two_hops_and_after_a_restart() {
     let again = open(&folder);
     check(&again);
     assert_eq!(again.health().memories, 5);
+}
+
+#[test]
+fn a_single_memory_is_found_and_silence_stays_an_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder);
+    let only = store(&engine, fact("Ana lives in Quillmere."));
+    let found = |query: &str| -> Vec<MemoryId> {
+        let request = Retrieve { query: query.into(), ..Retrieve::default() };
+        let recalled = engine.retrieve(request, Call::default()).wait().unwrap();
+        recalled.memories.iter().map(|recalled| recalled.memory.id).collect()
+    };
+    assert_eq!(found("Where does Ana live?"), [only.id]);
+    assert_eq!(found("Which tax applies to imported steel?"), []);
 }
 
 #[test]

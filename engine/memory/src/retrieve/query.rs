@@ -24,7 +24,7 @@ pub struct Query {
 pub struct QueryEntity {
     /// Which.
     pub ix: u32,
-    /// Natural logarithm of memories over memories that mention it, at least 0.
+    /// Natural logarithm of memories (and one more) over memories that mention it, at least 0.
     pub rarity: f32,
 }
 
@@ -44,7 +44,8 @@ impl Query {
             .filter_map(|ix| {
                 let node = state.entities.get(ix).node;
                 let degree = state.graph.row_len(node, Side::Near) + state.graph.row_len(node, Side::Far);
-                (degree > 0).then(|| QueryEntity { ix, rarity: (memories / degree as f32).ln().max(0.0) })
+                (degree > 0)
+                    .then(|| QueryEntity { ix, rarity: ((memories + 1.0) / degree as f32).ln().max(0.0) })
             })
             .collect();
         Query { terms: terms_of(&cut), entities, times: spans(&request.query) }

@@ -74,9 +74,11 @@ impl Vectors {
         self.counted = (0..len as u32).filter(|&row| !retired(row)).count() as u64;
     }
 
-    /// Mean of all rows that count.
+    /// Mean of all rows that count, drawn towards zero while they are few: the mean of one row is that row, and nothing would
+    /// be left of it.
     pub fn mean(&self) -> Vec<f32> {
-        self.sum.iter().map(|sum| (sum / self.counted.max(1) as f64) as f32).collect()
+        const ZEROS: u64 = 2;
+        self.sum.iter().map(|sum| (sum / (self.counted + ZEROS) as f64) as f32).collect()
     }
 
     /// Bytes of all arrays.
@@ -122,11 +124,11 @@ mod tests {
         let mut vectors = Vectors::new(2);
         vectors.push(&narrow(&[1.0, 0.0]));
         vectors.push(&narrow(&[0.0, 0.5]));
-        assert_eq!(vectors.mean(), [0.5, 0.25]);
+        assert_eq!(vectors.mean(), [0.25, 0.125]);
         vectors.replace(0, &narrow(&[0.0, 1.0]));
-        assert_eq!(vectors.mean(), [0.0, 0.75]);
+        assert_eq!(vectors.mean(), [0.0, 0.375]);
         vectors.retire(1);
-        assert_eq!(vectors.mean(), [0.0, 1.0]);
+        assert_eq!(vectors.mean(), [0.0, (1.0f64 / 3.0) as f32]);
         assert_eq!(vectors.row(1), [0.0, 0.5]);
     }
 }
