@@ -12,12 +12,13 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
+pub mod rotation;
 
 use std::sync::OnceLock;
 
 use half::f16;
 
-/// Rows whose codes are interleaved in one block.
+/// Rows of a block: they share a word of hits, and their factors lie side by side.
 pub const BLOCK_ROWS: usize = 32;
 /// Partial sums of a floating dot product: element `i` goes to sum `i % LANES`; then the upper half of the sums is
 /// added to the lower half until one is left.
@@ -27,10 +28,10 @@ pub const CODE_MAX: i32 = 63;
 /// Stored value of code 0. Stored codes are 1..=127, so they read the same as `u8` and `i8`.
 pub const CODE_ZERO: i32 = 64;
 
-/// What is kept of a row beside its codes. With `c` the signed codes, `x` the row in f16 and |.| the Euclidean norm:
+/// What is kept of a row beside its codes. With `c` the signed codes, `x` the rotated row and |.| the Euclidean norm:
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RowFactors {
-    /// Value of one code step: largest magnitude of `x` / 63.
+    /// Value of one code step: largest magnitude of `x` / 63, rounded up to 8 significant bits.
     pub scale: f32,
     /// At least |x - scale * c|.
     pub error: f32,
@@ -41,7 +42,7 @@ pub struct RowFactors {
 /// One block of coded rows.
 #[derive(Clone, Copy)]
 pub struct CodeBlock<'a> {
-    /// Stored codes: dimensions 4j..4j+4 of row r are the bytes from (j * BLOCK_ROWS + r) * 4.
+    /// Stored codes, `[BLOCK_ROWS][dim]`.
     pub codes: &'a [u8],
     /// BLOCK_ROWS scales, then as many errors, then as many norms.
     pub factors: &'a [f32],
@@ -50,9 +51,9 @@ pub struct CodeBlock<'a> {
 /// Coded queries, structure of arrays. With `d` a query's codes and `q` the query:
 #[derive(Clone, Copy)]
 pub struct ScanQueries<'a> {
-    /// Dimensions, a multiple of 4.
+    /// Dimensions, a multiple of 32.
     pub dim: usize,
-    /// Signed codes, `dim` a query.
+    /// Signed codes within [`CODE_MAX`], `dim` a query.
     pub codes: &'a [i8],
     /// -CODE_ZERO * sum(d), which undoes the offset of the stored row codes.
     pub offsets: &'a [i32],
@@ -71,8 +72,18 @@ pub struct Simd {
     name: &'static str,
     pub(crate) dot: fn(row: &[f16], query: &[f64]) -> f64,
     pub(crate) encode_row: fn(row: &[f32], vector: &mut [f16], codes: &mut [u8]) -> RowFactors,
+    /// For few queries: rows as they lie.
+    pub(crate) scan_rows: fn(&CodeBlock<'_>, &ScanQueries<'_>, active: &[u32], &mut [u32], &mut [f32]),
+    /// For many queries: rows interleaved by four dimensions.
     pub(crate) scan_block: fn(&CodeBlock<'_>, &ScanQueries<'_>, active: &[u32], &mut [u32], &mut [f32]),
+    pub(crate) interleave: fn(codes: &[u8], dim: usize, interleaved: &mut [u8]),
+    pub(crate) dot_codes: fn(rows: [&[u8]; DOT_ROWS], query: &[i8]) -> [i32; DOT_ROWS],
 }
+
+/// Rows that [`Simd::dot_codes`] takes at once: their sums share one reduction.
+pub const DOT_ROWS: usize = 4;
+/// Queries from which interleaving a block pays: it costs about what three queries do.
+const MANY_QUERIES: usize = 7;
 
 impl Simd {
     /// The widest set this machine has.
@@ -111,8 +122,8 @@ impl Simd {
 
     /// Rounds a row to f16 (to nearest even, saturating at the largest finite value) and codes the result.
     ///
-    /// All three have one length, a multiple of [`LANES`]; `codes` come in the order of dimensions. The code of `x`
-    /// is `63 x / max` rounded to nearest, halves away from zero.
+    /// All three have one length, a multiple of [`LANES`]. What is coded is the rotated row (`rotation`); the code of `x`
+    /// is `x / scale` rounded to nearest, halves away from zero.
     pub fn encode_row(&self, row: &[f32], vector: &mut [f16], codes: &mut [u8]) -> RowFactors {
         let len = row.len();
         let fits = vector.len() == len && codes.len() == len && len.is_multiple_of(LANES);
@@ -124,12 +135,13 @@ impl Simd {
     ///
     /// For place `i` of `active`, `hits[i]` gets a bit for each row whose upper bound is over the query's floor, and
     /// `estimates[i * BLOCK_ROWS + r]` the estimated score of at least those rows. The bounds are the estimate
-    /// plus and minus [`score_bound`].
+    /// plus and minus [`score_bound`]. `scratch` is room that calls share.
     pub fn scan_block(
         &self,
         block: &CodeBlock<'_>,
         queries: &ScanQueries<'_>,
         active: &[u32],
+        scratch: &mut Vec<u8>,
         hits: &mut [u32],
         estimates: &mut [f32],
     ) {
@@ -140,9 +152,23 @@ impl Simd {
         let queries_fit = codes.len() == count * dim && arrays.iter().all(|&len| len == count);
         let places_fit = hits.len() == active.len() && estimates.len() == active.len() * BLOCK_ROWS;
         let known = active.iter().all(|&query| (query as usize) < count);
-        let shapes = block_fits && queries_fit && places_fit && known && dim.is_multiple_of(4);
+        let shapes = block_fits && queries_fit && places_fit && known && dim.is_multiple_of(32);
         assert!(shapes, "scan_block shapes, this is a bug");
-        (self.scan_block)(block, queries, active, hits, estimates);
+        if active.len() < MANY_QUERIES {
+            return (self.scan_rows)(block, queries, active, hits, estimates);
+        }
+        scratch.resize(block.codes.len(), 0);
+        (self.interleave)(block.codes, dim, scratch);
+        let interleaved = CodeBlock { codes: scratch, factors: block.factors };
+        (self.scan_block)(&interleaved, queries, active, hits, estimates);
+    }
+
+    /// Inner products of the stored codes of four rows, [`CODE_ZERO`] included, with signed codes within [`CODE_MAX`]. All have
+    /// one length, a multiple of 32.
+    pub fn dot_codes(&self, rows: [&[u8]; DOT_ROWS], query: &[i8]) -> [i32; DOT_ROWS] {
+        let fits = rows.iter().all(|row| row.len() == query.len()) && query.len().is_multiple_of(32);
+        assert!(fits, "dot_codes of odd lengths, this is a bug");
+        (self.dot_codes)(rows, query)
     }
 }
 

@@ -4,7 +4,6 @@
 
 mod compete;
 mod graph;
-mod rotation;
 mod rows;
 mod spread;
 

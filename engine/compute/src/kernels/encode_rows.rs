@@ -4,10 +4,11 @@
 //!   NaN; it never reaches a kernel.
 //! - Output: rows `row_first..row_first + rows` of a shard: `vectors` f16, rounded to nearest even and saturating at
 //!   65,504; `codes` and `factors` as in `shared::row_shard`. Other rows keep their values, also those in the same block.
-//! - Code of x: round(63 x / max), halves away from zero, max the row's largest magnitude after rounding to f16;
-//!   stored with 64 added. 63 x, code * max and their difference are exact in f32, so codes are decided exactly.
-//! - Factors: scale = max * (1/63) in f32; `error` is at least |x - scale * code| and `norm` at least
-//!   |scale * code| up to a relative 2^-20, which the scan's slack covers. A zero row has zero factors.
+//! - What is coded is the row after rounding to f16 and rotation (`simd::rotation`, in f32). scale = largest magnitude * (1/63)
+//!   in f32, rounded up to 8 significant bits; code of x: x / scale to nearest, halves away from zero, stored with 64
+//!   added. Code * scale and its difference from x are exact in f32, so codes are decided exactly.
+//! - Factors: scale; `error` at least |x - scale * code| and `norm` at least |scale * code|, up to the rounding of the rotation,
+//!   which the scan's slack covers. A zero row has zero factors.
 //! - Tolerance: vectors and codes are equal bit for bit. Factors are sums of squares: f64 forms agree to 1 ulp after
 //!   rounding to f32; a form that adds 8,192 squares in f32 by a tree over 256 lanes stays within
 //!   (32 + 8) / 2 half-ulps after the square root: 16 ulp holds for all.
@@ -22,6 +23,7 @@ use crate::case::{Case, Draw};
 use crate::element::Element;
 use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
 use crate::recording::Recording;
+use crate::simd::rotation::rotate;
 use crate::simd::{BLOCK_ROWS, CODE_MAX, CODE_ZERO, Simd};
 
 crate::params! {
@@ -84,30 +86,35 @@ fn reference(args: &mut Args<'_>) {
     let codes: &mut [u8] = bytemuck::cast_slice_mut(codes);
     for row in 0..rows {
         let (block, lane) = ((row_first + row) / BLOCK_ROWS, (row_first + row) % BLOCK_ROWS);
-        let mut max = 0.0;
+        let mut rotated = vec![0.0f32; dim];
         for d in 0..dim {
-            let x = f64::from(input[row * dim + d]).clamp(f16::MIN.to_f64(), f16::MAX.to_f64());
-            let stored = f16::from_f32(x as f32);
+            let x = input[row * dim + d].clamp(f16::MIN.to_f32(), f16::MAX.to_f32());
+            let stored = f16::from_f32(x);
             vectors[(row_first + row) * dim + d] = stored;
-            max = f64::max(max, stored.to_f64().abs());
+            rotated[d] = stored.to_f32();
         }
-        let steps_max = f64::from(CODE_MAX);
+        rotate(&mut rotated);
+        let max = rotated.iter().fold(0.0, |max, x| f32::max(max, x.abs()));
+        // Eight significant bits: what is below them is raised to them.
+        let mut scale = max * (1.0 / CODE_MAX as f32);
+        while scale.to_bits() & 0xffff != 0 {
+            scale = scale.next_up();
+        }
+        let step = f64::from(scale);
         let (mut error_squares, mut code_squares) = (0.0, 0.0);
         for d in 0..dim {
-            let x = vectors[(row_first + row) * dim + d].to_f64();
+            let x = f64::from(rotated[d]);
             // The largest code whose lower edge, half a step below it, is not above x.
             let mut code = 0.0;
-            while max > 0.0 && (2.0 * code + 1.0) * max <= 2.0 * steps_max * x.abs() {
+            while scale > 0.0 && (2.0 * code + 1.0) * step <= 2.0 * x.abs() {
                 code += 1.0;
             }
             let code = code.copysign(x);
-            let byte = ((block * dim / 4 + d / 4) * BLOCK_ROWS + lane) * 4 + d % 4;
-            codes[byte] = (code as i32 + CODE_ZERO) as u8;
-            error_squares += ((steps_max * x - code * max) / steps_max).powi(2);
+            codes[(row_first + row) * dim + d] = (code as i32 + CODE_ZERO) as u8;
+            error_squares += (x - code * step).powi(2);
             code_squares += code * code;
         }
-        let scale = max as f32 * (1.0 / CODE_MAX as f32);
-        let values = [f64::from(scale), error_squares.sqrt(), f64::from(scale) * code_squares.sqrt()];
+        let values = [step, error_squares.sqrt(), step * code_squares.sqrt()];
         for (kind, value) in values.into_iter().enumerate() {
             let rounded = value as f32;
             let bound = if kind == 0 || value == 0.0 { rounded } else { rounded.next_up() };
@@ -147,16 +154,14 @@ fn encode(
     let blocks = blocks.zip(factors.par_chunks_mut(3 * BLOCK_ROWS)).enumerate();
     blocks.with_min_len(TASK_BLOCKS_MIN).for_each(|(block, ((vectors, codes), factors))| {
         let block_first = (first_block + block) * BLOCK_ROWS;
-        let mut row_codes = vec![0u8; dim];
+        let codes: &mut [u8] = bytemuck::cast_slice_mut(codes);
         for lane in 0..BLOCK_ROWS {
             let Some(row) = (block_first + lane).checked_sub(row_first).filter(|&row| row < rows) else {
                 continue;
             };
-            let vector = &mut vectors[lane * dim..(lane + 1) * dim];
-            let row_factors = simd.encode_row(&input[row * dim..(row + 1) * dim], vector, &mut row_codes);
-            for (quad, four) in row_codes.chunks_exact(4).enumerate() {
-                codes[quad * BLOCK_ROWS + lane] = u32::from_le_bytes([four[0], four[1], four[2], four[3]]);
-            }
+            let own = lane * dim..(lane + 1) * dim;
+            let (vector, codes) = (&mut vectors[own.clone()], &mut codes[own]);
+            let row_factors = simd.encode_row(&input[row * dim..(row + 1) * dim], vector, codes);
             for (kind, value) in
                 [row_factors.scale, row_factors.error, row_factors.norm].into_iter().enumerate()
             {

@@ -1,8 +1,9 @@
 //! The table for x86-64 with AVX2, FMA and F16C (Haswell and Zen, and all that came after).
 //!
-//! The scan multiplies unsigned 7-bit row codes by signed 8-bit query codes with `vpmaddubsw`: a pair sums to at
-//! most 2 * 127 * 127 = 32,258, so its saturating i16 never saturates; `vpmaddwd` with ones widens to i32. Rows
-//! are interleaved by four dimensions, so each i32 lane is one row and no horizontal sum is needed.
+//! The scan multiplies stored row codes (1 to 127) by signed query codes (within 63) with `vpmaddubsw`: a pair sums to
+//! at most 2 * 127 * 63 = 16,002, so that two of them add up in 16 bits; `vpmaddwd` with ones then widens to i32. For many
+//! queries the rows of a block are interleaved by four dimensions, so that each i32 lane is one row and no horizontal sum
+//! is needed; for few, eight rows are read as they lie and share one reduction.
 
 #![allow(
     clippy::needless_range_loop,
@@ -13,10 +14,11 @@ use std::arch::x86_64::*;
 
 use half::f16;
 
-use super::portable::{reduce, row_factors};
-use super::{BLOCK_ROWS, CODE_MAX, CODE_ZERO, CodeBlock, LANES, RowFactors, ScanQueries, Simd};
+use super::portable::{reduce, row_factors, scale_of};
+use super::rotation::rotate;
+use super::{BLOCK_ROWS, CODE_ZERO, CodeBlock, DOT_ROWS, LANES, RowFactors, ScanQueries, Simd};
 
-static TABLE: Simd = Simd { name: "avx2", dot, encode_row, scan_block };
+static TABLE: Simd = Simd { name: "avx2", dot, encode_row, scan_rows, scan_block, interleave, dot_codes };
 
 /// The table, if this machine can run it.
 pub(super) fn table() -> Option<&'static Simd> {
@@ -36,6 +38,17 @@ pub(super) fn encode_row(row: &[f32], vector: &mut [f16], codes: &mut [u8]) -> R
     unsafe { encode_row_avx2(row, vector, codes) }
 }
 
+fn scan_rows(
+    block: &CodeBlock<'_>,
+    queries: &ScanQueries<'_>,
+    active: &[u32],
+    hits: &mut [u32],
+    estimates: &mut [f32],
+) {
+    // SAFETY: the table is given out only where its instructions exist.
+    unsafe { scan_rows_avx2(block, queries, active, hits, estimates) }
+}
+
 fn scan_block(
     block: &CodeBlock<'_>,
     queries: &ScanQueries<'_>,
@@ -45,6 +58,16 @@ fn scan_block(
 ) {
     // SAFETY: the table is given out only where its instructions exist.
     unsafe { scan_block_avx2(block, queries, active, hits, estimates) }
+}
+
+pub(super) fn interleave(codes: &[u8], dim: usize, interleaved: &mut [u8]) {
+    // SAFETY: the table is given out only where its instructions exist.
+    unsafe { interleave_avx2(codes, dim, interleaved) }
+}
+
+fn dot_codes(rows: [&[u8]; DOT_ROWS], query: &[i8]) -> [i32; DOT_ROWS] {
+    // SAFETY: the table is given out only where its instructions exist.
+    unsafe { dot_codes_avx2(rows, query) }
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -71,38 +94,51 @@ fn encode_row_avx2(row: &[f32], vector: &mut [f16], codes: &mut [u8]) -> RowFact
     let largest = _mm256_set1_ps(f16::MAX.to_f32());
     let smallest = _mm256_set1_ps(f16::MIN.to_f32());
     let magnitude = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fff_ffff));
+    let mut rotated = vec![0.0f32; row.len()];
+    for ((row, vector), wide) in
+        row.chunks_exact(8).zip(vector.chunks_exact_mut(8)).zip(rotated.chunks_exact_mut(8))
+    {
+        // SAFETY: all three chunks have 8 elements.
+        unsafe {
+            let values = _mm256_loadu_ps(row.as_ptr());
+            let values = _mm256_max_ps(_mm256_min_ps(values, largest), smallest);
+            let stored = _mm256_cvtps_ph::<{ _MM_FROUND_TO_NEAREST_INT }>(values);
+            _mm_storeu_si128(vector.as_mut_ptr().cast(), stored);
+            _mm256_storeu_ps(wide.as_mut_ptr(), _mm256_cvtph_ps(stored));
+        }
+    }
+    rotate(&mut rotated);
     let mut max = _mm256_setzero_ps();
-    for (row, vector) in row.chunks_exact(8).zip(vector.chunks_exact_mut(8)) {
-        // SAFETY: both chunks have 8 elements.
-        let values = unsafe { _mm256_loadu_ps(row.as_ptr()) };
-        let values = _mm256_max_ps(_mm256_min_ps(values, largest), smallest);
-        let stored = _mm256_cvtps_ph::<{ _MM_FROUND_TO_NEAREST_INT }>(values);
-        // SAFETY: both chunks have 8 elements.
-        unsafe { _mm_storeu_si128(vector.as_mut_ptr().cast(), stored) };
-        max = _mm256_max_ps(max, _mm256_and_ps(_mm256_cvtph_ps(stored), magnitude));
+    for values in rotated.chunks_exact(8) {
+        // SAFETY: the chunk has 8 elements.
+        max = _mm256_max_ps(max, _mm256_and_ps(unsafe { _mm256_loadu_ps(values.as_ptr()) }, magnitude));
     }
     let lanes: [f32; 8] = bytemuck::cast(max);
-    let max = lanes.into_iter().fold(0.0, f32::max);
-    if max == 0.0 {
+    let scale = scale_of(lanes.into_iter().fold(0.0, f32::max));
+    if scale == 0.0 {
         codes.fill(CODE_ZERO as u8);
         return RowFactors::default();
     }
-    let steps_max = _mm256_set1_ps(CODE_MAX as f32);
-    let half = _mm256_set1_ps(0.5);
-    let max_all = _mm256_set1_ps(max);
+    let (half, one) = (_mm256_set1_ps(0.5), _mm256_set1_ps(1.0));
+    let step = _mm256_set1_ps(scale);
     let mut squares = _mm256_setzero_si256();
     let mut sums = [_mm256_setzero_pd(); LANES / 4];
-    for (vector, codes) in vector.chunks_exact(LANES).zip(codes.chunks_exact_mut(LANES)) {
+    for (values, codes) in rotated.chunks_exact(LANES).zip(codes.chunks_exact_mut(LANES)) {
         let mut words = [_mm256_setzero_si256(); 2];
         for half_chunk in 0..2 {
             // SAFETY: `half_chunk` 0 and 1 cover the 16 elements of the chunk, 8 each.
-            let x = _mm256_cvtph_ps(unsafe { _mm_loadu_si128(vector.as_ptr().add(half_chunk * 8).cast()) });
+            let x = unsafe { _mm256_loadu_ps(values.as_ptr().add(half_chunk * 8)) };
             // As in `portable::encode_value`: every operation but the division is exact.
-            let steps = _mm256_mul_ps(x, steps_max);
-            let quotient = _mm256_div_ps(_mm256_and_ps(steps, magnitude), max_all);
-            let rounded = _mm256_floor_ps(_mm256_add_ps(quotient, half));
-            let code = _mm256_or_ps(rounded, _mm256_andnot_ps(magnitude, x));
-            let residual = _mm256_sub_ps(steps, _mm256_mul_ps(code, max_all));
+            let size = _mm256_and_ps(x, magnitude);
+            let code = _mm256_floor_ps(_mm256_add_ps(_mm256_div_ps(size, step), half));
+            let (twice, size_twice) = (_mm256_add_ps(code, code), _mm256_add_ps(size, size));
+            let lower_edge = _mm256_mul_ps(_mm256_sub_ps(twice, one), step);
+            let upper_edge = _mm256_mul_ps(_mm256_add_ps(twice, one), step);
+            let down = _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(lower_edge, size_twice), one);
+            let up = _mm256_and_ps(_mm256_cmp_ps::<_CMP_LE_OQ>(upper_edge, size_twice), one);
+            let code = _mm256_add_ps(_mm256_sub_ps(code, down), up);
+            let code = _mm256_or_ps(code, _mm256_andnot_ps(magnitude, x));
+            let residual = _mm256_sub_ps(x, _mm256_mul_ps(code, step));
             let code = _mm256_cvttps_epi32(code);
             squares = _mm256_add_epi32(squares, _mm256_mullo_epi32(code, code));
             words[half_chunk] = _mm256_add_epi32(code, _mm256_set1_epi32(CODE_ZERO));
@@ -118,11 +154,183 @@ fn encode_row_avx2(row: &[f32], vector: &mut [f16], codes: &mut [u8]) -> RowFact
         unsafe { _mm_storeu_si128(codes.as_mut_ptr().cast(), bytes) };
     }
     let squares: [u32; 8] = bytemuck::cast(squares);
-    row_factors(max, squares.into_iter().sum(), reduce(bytemuck::cast(sums)))
+    row_factors(scale, squares.into_iter().sum(), reduce(bytemuck::cast(sums)))
 }
 
-/// Queries of the widest tile: with two vectors of rows they keep 12 sums in registers.
-const TILE_QUERIES: usize = 5;
+#[target_feature(enable = "avx2,fma,f16c")]
+fn dot_codes_avx2(rows: [&[u8]; DOT_ROWS], query: &[i8]) -> [i32; DOT_ROWS] {
+    let mut sums = [_mm256_setzero_si256(); DOT_ROWS];
+    for first in (0..query.len()).step_by(64) {
+        let whole = first + 64 <= query.len();
+        // SAFETY: `Simd::dot_codes` checked that all have one length, a multiple of 32; the second half is read only if
+        // there is one.
+        let codes = unsafe { pair(query.as_ptr().add(first).cast(), whole) };
+        for place in 0..DOT_ROWS {
+            // SAFETY: as above.
+            let row = unsafe { pair(rows[place].as_ptr().add(first), whole) };
+            sums[place] = _mm256_add_epi32(sums[place], product(row, codes));
+        }
+    }
+    let sums = quarters(sums[0], sums[1], sums[2], sums[3]);
+    bytemuck::cast(_mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256::<1>(sums)))
+}
+
+/// 64 bytes, or 32 and zeros.
+///
+/// # Safety
+/// So many bytes can be read.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+unsafe fn pair(source: *const u8, whole: bool) -> [__m256i; 2] {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let low = _mm256_loadu_si256(source.cast());
+        let high = if whole { _mm256_loadu_si256(source.add(32).cast()) } else { _mm256_setzero_si256() };
+        [low, high]
+    }
+}
+
+/// Products of 64 stored row codes and query codes, added up by eights.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn product(row: [__m256i; 2], query: [__m256i; 2]) -> __m256i {
+    let low = _mm256_maddubs_epi16(row[0], query[0]);
+    let high = _mm256_maddubs_epi16(row[1], query[1]);
+    _mm256_madd_epi16(_mm256_add_epi16(low, high), _mm256_set1_epi16(1))
+}
+
+/// Rows that `scan_rows_avx2` takes at once.
+const ROWS: usize = 8;
+
+#[target_feature(enable = "avx2,fma,f16c")]
+fn scan_rows_avx2(
+    block: &CodeBlock<'_>,
+    queries: &ScanQueries<'_>,
+    active: &[u32],
+    hits: &mut [u32],
+    estimates: &mut [f32],
+) {
+    let dim = queries.dim;
+    hits.fill(0);
+    for first_row in (0..BLOCK_ROWS).step_by(ROWS) {
+        let rows = block.codes[first_row * dim..(first_row + ROWS) * dim].as_ptr();
+        for (place, &query) in active.iter().enumerate() {
+            let query = query as usize;
+            let codes = queries.codes[query * dim..(query + 1) * dim].as_ptr();
+            let mut sums = [_mm256_setzero_si256(); ROWS];
+            for first in (0..dim).step_by(64) {
+                let whole = first + 64 <= dim;
+                // SAFETY: the pointer is to `dim` codes, a multiple of 32; the second half is read only if there is one.
+                let codes = unsafe { pair(codes.add(first).cast(), whole) };
+                for row in 0..ROWS {
+                    let source = rows.wrapping_add(row * dim + first);
+                    // SAFETY: as above, of ROWS * dim codes.
+                    let values = unsafe { pair(source, whole) };
+                    if place == 0 {
+                        _mm_prefetch::<_MM_HINT_T0>(source.wrapping_add(ROWS * dim).cast());
+                    }
+                    sums[row] = _mm256_add_epi32(sums[row], product(values, codes));
+                }
+            }
+            let low = quarters(sums[0], sums[1], sums[2], sums[3]);
+            let high = quarters(sums[4], sums[5], sums[6], sums[7]);
+            let sums = _mm256_add_epi32(
+                _mm256_permute2x128_si256::<0x20>(low, high),
+                _mm256_permute2x128_si256::<0x31>(low, high),
+            );
+            let sums = _mm256_add_epi32(sums, _mm256_set1_epi32(queries.offsets[query]));
+            let target = &mut estimates[place * BLOCK_ROWS + first_row..][..ROWS];
+            hits[place] |= bounded(sums, block.factors, first_row, queries, query, target) << first_row;
+        }
+    }
+}
+
+/// Sums of the 128-bit halves of four vectors: in each half, one sum for each.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn quarters(a: __m256i, b: __m256i, c: __m256i, d: __m256i) -> __m256i {
+    _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d))
+}
+
+/// Estimates of eight rows from their integer sums; gives a bit for each whose upper bound is over the floor.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn bounded(
+    sums: __m256i,
+    factors: &[f32],
+    row: usize,
+    queries: &ScanQueries<'_>,
+    query: usize,
+    estimates: &mut [f32],
+) -> u32 {
+    let part = |kind: usize| factors[kind * BLOCK_ROWS + row..][..8].as_ptr();
+    // SAFETY: each slice has 8 factors.
+    let (scale, error, norm) =
+        unsafe { (_mm256_loadu_ps(part(0)), _mm256_loadu_ps(part(1)), _mm256_loadu_ps(part(2))) };
+    let step = _mm256_mul_ps(scale, _mm256_set1_ps(queries.scales[query]));
+    let estimate = _mm256_mul_ps(_mm256_cvtepi32_ps(sums), step);
+    let bound = _mm256_mul_ps(norm, _mm256_set1_ps(queries.errors[query]));
+    let bound = _mm256_fmadd_ps(error, _mm256_set1_ps(queries.norms[query]), bound);
+    let upper = _mm256_add_ps(estimate, bound);
+    let over = _mm256_cmp_ps::<_CMP_GT_OQ>(upper, _mm256_set1_ps(queries.floors[query]));
+    let over = _mm256_movemask_ps(over) as u32;
+    if over != 0 {
+        let target = &mut estimates[..8];
+        // SAFETY: the slice has 8 elements.
+        unsafe { _mm256_storeu_ps(target.as_mut_ptr(), estimate) };
+    }
+    over
+}
+
+/// Dimensions 4j..4j+4 of row r go to the bytes from (j * BLOCK_ROWS + r) * 4: an 8 x 8 transposition of words each.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn interleave_avx2(codes: &[u8], dim: usize, interleaved: &mut [u8]) {
+    assert!(codes.len() == BLOCK_ROWS * dim && interleaved.len() == codes.len() && dim.is_multiple_of(32));
+    for first_row in (0..BLOCK_ROWS).step_by(8) {
+        for first in (0..dim).step_by(32) {
+            let mut rows = [_mm256_setzero_si256(); 8];
+            for row in 0..8 {
+                let source = codes.as_ptr().wrapping_add((first_row + row) * dim + first);
+                // SAFETY: first_row + row < BLOCK_ROWS and first + 32 <= dim, within the length asserted above.
+                rows[row] = unsafe { _mm256_loadu_si256(source.cast()) };
+                _mm_prefetch::<_MM_HINT_T0>(source.wrapping_add(BLOCK_ROWS * dim).cast());
+            }
+            let words = transposed(rows);
+            for quad in 0..8 {
+                let target =
+                    interleaved.as_mut_ptr().wrapping_add(((first / 4 + quad) * BLOCK_ROWS + first_row) * 4);
+                // SAFETY: first / 4 + quad < dim / 4 and first_row + 8 <= BLOCK_ROWS: 32 bytes within the length asserted.
+                unsafe { _mm256_storeu_si256(target.cast(), words[quad]) };
+            }
+        }
+    }
+}
+
+/// Eight vectors of eight words, transposed.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn transposed(rows: [__m256i; 8]) -> [__m256i; 8] {
+    let mut pairs = [_mm256_setzero_si256(); 8];
+    for two in 0..4 {
+        pairs[2 * two] = _mm256_unpacklo_epi32(rows[2 * two], rows[2 * two + 1]);
+        pairs[2 * two + 1] = _mm256_unpackhi_epi32(rows[2 * two], rows[2 * two + 1]);
+    }
+    let mut fours = [_mm256_setzero_si256(); 8];
+    for four in 0..2 {
+        let at = 4 * four;
+        fours[at] = _mm256_unpacklo_epi64(pairs[at], pairs[at + 2]);
+        fours[at + 1] = _mm256_unpackhi_epi64(pairs[at], pairs[at + 2]);
+        fours[at + 2] = _mm256_unpacklo_epi64(pairs[at + 1], pairs[at + 3]);
+        fours[at + 3] = _mm256_unpackhi_epi64(pairs[at + 1], pairs[at + 3]);
+    }
+    let mut words = [_mm256_setzero_si256(); 8];
+    for word in 0..4 {
+        words[word] = _mm256_permute2x128_si256::<0x20>(fours[word], fours[word + 4]);
+        words[word + 4] = _mm256_permute2x128_si256::<0x31>(fours[word], fours[word + 4]);
+    }
+    words
+}
+
+/// Queries of the widest tile: with two vectors of rows their sums, four vectors of codes and what is in work fill the registers.
+const TILE_QUERIES: usize = 4;
 
 #[target_feature(enable = "avx2,fma,f16c")]
 fn scan_block_avx2(
@@ -139,31 +347,28 @@ fn scan_block_avx2(
         let active = &active[places.clone()];
         let hits = &mut hits[places.clone()];
         let estimates = &mut estimates[places.start * BLOCK_ROWS..places.end * BLOCK_ROWS];
-        // The first tile of a block also fetches the codes of the next one.
-        match (count, first == 0) {
-            (6, true) => tile::<2, 6, true>(block, queries, active, hits, estimates),
-            (6, false) => tile::<2, 6, false>(block, queries, active, hits, estimates),
-            (5, true) => tile::<2, 5, true>(block, queries, active, hits, estimates),
-            (5, false) => tile::<2, 5, false>(block, queries, active, hits, estimates),
-            (4, _) => tile::<2, 4, true>(block, queries, active, hits, estimates),
-            (3, _) => tile::<4, 3, true>(block, queries, active, hits, estimates),
-            (2, _) => tile::<4, 2, true>(block, queries, active, hits, estimates),
-            _ => tile::<4, 1, true>(block, queries, active, hits, estimates),
+        match count {
+            4 => tile::<4>(block, queries, active, hits, estimates),
+            3 => tile::<3>(block, queries, active, hits, estimates),
+            2 => tile::<2>(block, queries, active, hits, estimates),
+            _ => tile::<1>(block, queries, active, hits, estimates),
         }
         first += count;
     }
 }
 
+/// Vectors of rows in a tile.
+const VECTORS: usize = 2;
+
 /// `VECTORS` * 8 rows by `QUERIES` queries at a time, over the whole block.
 #[target_feature(enable = "avx2,fma,f16c")]
-fn tile<const VECTORS: usize, const QUERIES: usize, const AHEAD: bool>(
+fn tile<const QUERIES: usize>(
     block: &CodeBlock<'_>,
     queries: &ScanQueries<'_>,
     active: &[u32],
     hits: &mut [u32],
     estimates: &mut [f32],
 ) {
-    let ones = _mm256_set1_epi16(1);
     let dim = queries.dim;
     // Plain loops: closures given to `map` are not compiled into a function with target features.
     let mut query = [0usize; QUERIES];
@@ -175,61 +380,44 @@ fn tile<const VECTORS: usize, const QUERIES: usize, const AHEAD: bool>(
     let mut bits = [0u32; QUERIES];
     for group in 0..BLOCK_ROWS / (VECTORS * 8) {
         let first_row = group * VECTORS * 8;
-        // 1. Integer inner products, a row a lane.
+        // 1. Integer inner products, a row a lane, two quads of dimensions at a time.
         let mut sums = [[_mm256_setzero_si256(); VECTORS]; QUERIES];
         for place in 0..QUERIES {
             sums[place] = [_mm256_set1_epi32(queries.offsets[query[place]]); VECTORS];
         }
-        for quad in 0..dim / 4 {
-            let mut rows = [_mm256_setzero_si256(); VECTORS];
+        for quad in (0..dim / 4).step_by(2) {
+            let mut rows = [[_mm256_setzero_si256(); 2]; VECTORS];
             for (vector, rows) in rows.iter_mut().enumerate() {
                 let byte = (quad * BLOCK_ROWS + first_row + vector * 8) * 4;
-                // SAFETY: the block has BLOCK_ROWS * dim codes, checked by `Simd::scan_block`; quad < dim / 4 and
-                // first_row + vector * 8 + 8 <= BLOCK_ROWS.
-                *rows = unsafe { _mm256_loadu_si256(block.codes.as_ptr().add(byte).cast()) };
-                if AHEAD && vector % 2 == 0 {
-                    let next = block.codes.as_ptr().wrapping_add(block.codes.len() + byte);
-                    _mm_prefetch::<_MM_HINT_T0>(next.cast());
-                }
+                let source = block.codes.as_ptr().wrapping_add(byte);
+                // SAFETY: the block has BLOCK_ROWS * dim codes, checked by `Simd::scan_block`; quad + 1 < dim / 4, since `dim`
+                // is a multiple of 32, and first_row + vector * 8 + 8 <= BLOCK_ROWS.
+                *rows = unsafe {
+                    let next = source.add(4 * BLOCK_ROWS);
+                    [_mm256_loadu_si256(source.cast()), _mm256_loadu_si256(next.cast())]
+                };
             }
             for place in 0..QUERIES {
-                // SAFETY: the pointer is to `dim` codes, and quad * 4 + 4 <= dim.
-                let four = unsafe { codes[place].add(quad * 4).cast::<i32>().read_unaligned() };
-                let four = _mm256_set1_epi32(four);
+                // SAFETY: the pointer is to `dim` codes, and quad * 4 + 8 <= dim.
+                let eight = unsafe {
+                    let eight = codes[place].add(quad * 4).cast::<i32>();
+                    [
+                        _mm256_set1_epi32(eight.read_unaligned()),
+                        _mm256_set1_epi32(eight.add(1).read_unaligned()),
+                    ]
+                };
                 for vector in 0..VECTORS {
-                    let pairs = _mm256_maddubs_epi16(rows[vector], four);
-                    let quads = _mm256_madd_epi16(pairs, ones);
-                    sums[place][vector] = _mm256_add_epi32(sums[place][vector], quads);
+                    sums[place][vector] = _mm256_add_epi32(sums[place][vector], product(rows[vector], eight));
                 }
             }
         }
         // 2. Upper bounds against the floors.
         for vector in 0..VECTORS {
             let row = first_row + vector * 8;
-            let factors = block.factors.as_ptr();
-            // SAFETY: the block has 3 * BLOCK_ROWS factors, checked by `Simd::scan_block`; row + 8 <= BLOCK_ROWS.
-            let (scale, error, norm) = unsafe {
-                (
-                    _mm256_loadu_ps(factors.add(row)),
-                    _mm256_loadu_ps(factors.add(BLOCK_ROWS + row)),
-                    _mm256_loadu_ps(factors.add(2 * BLOCK_ROWS + row)),
-                )
-            };
             for place in 0..QUERIES {
-                let query = query[place];
-                let step = _mm256_mul_ps(scale, _mm256_set1_ps(queries.scales[query]));
-                let estimate = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[place][vector]), step);
-                let bound = _mm256_mul_ps(norm, _mm256_set1_ps(queries.errors[query]));
-                let bound = _mm256_fmadd_ps(error, _mm256_set1_ps(queries.norms[query]), bound);
-                let upper = _mm256_add_ps(estimate, bound);
-                let over = _mm256_cmp_ps::<_CMP_GT_OQ>(upper, _mm256_set1_ps(queries.floors[query]));
-                let over = _mm256_movemask_ps(over) as u32;
-                if over != 0 {
-                    let target = &mut estimates[place * BLOCK_ROWS + row..][..8];
-                    // SAFETY: the slice has 8 elements.
-                    unsafe { _mm256_storeu_ps(target.as_mut_ptr(), estimate) };
-                    bits[place] |= over << row;
-                }
+                let target = &mut estimates[place * BLOCK_ROWS + row..][..8];
+                bits[place] |=
+                    bounded(sums[place][vector], block.factors, row, queries, query[place], target) << row;
             }
         }
     }

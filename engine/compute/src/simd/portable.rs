@@ -2,9 +2,11 @@
 
 use half::f16;
 
-use super::{BLOCK_ROWS, CODE_MAX, CODE_ZERO, CodeBlock, LANES, RowFactors, ScanQueries, Simd};
+use super::rotation::rotate;
+use super::{BLOCK_ROWS, CODE_MAX, CODE_ZERO, CodeBlock, DOT_ROWS, LANES, RowFactors, ScanQueries, Simd};
 
-pub(super) static TABLE: Simd = Simd { name: "portable", dot, encode_row, scan_block };
+pub(super) static TABLE: Simd =
+    Simd { name: "portable", dot, encode_row, scan_rows, scan_block, interleave, dot_codes };
 
 /// Adds up partial sums in the order every table keeps.
 pub(super) fn reduce(mut sums: [f64; LANES]) -> f64 {
@@ -29,49 +31,82 @@ fn dot(row: &[f16], query: &[f64]) -> f64 {
 }
 
 fn encode_row(row: &[f32], vector: &mut [f16], codes: &mut [u8]) -> RowFactors {
-    let mut max = 0.0f32;
-    for (value, stored) in row.iter().zip(vector.iter_mut()) {
+    let mut rotated = Vec::with_capacity(row.len());
+    for (value, stored) in row.iter().zip(vector) {
         *stored = f16::from_f32(value.clamp(-f16::MAX.to_f32(), f16::MAX.to_f32()));
-        max = max.max(stored.to_f32().abs());
+        rotated.push(stored.to_f32());
     }
+    rotate(&mut rotated);
+    let scale = scale_of(rotated.iter().fold(0.0, |max, x| f32::max(max, x.abs())));
     let mut squares = 0u32;
     let mut sums = [0.0; LANES];
-    for (vector, codes) in vector.chunks_exact(LANES).zip(codes.chunks_exact_mut(LANES)) {
+    for (x, codes) in rotated.chunks_exact(LANES).zip(codes.chunks_exact_mut(LANES)) {
         for lane in 0..LANES {
-            let x = vector[lane].to_f32();
-            let (code, residual) = encode_value(x, max);
+            let (code, residual) = encode_value(x[lane], scale);
             codes[lane] = (code + CODE_ZERO) as u8;
             squares += (code * code) as u32;
             sums[lane] += f64::from(residual) * f64::from(residual);
         }
     }
-    row_factors(max, squares, reduce(sums))
+    row_factors(scale, squares, reduce(sums))
 }
 
-/// Code of `x`, and 63 times what it leaves over.
+/// Value of one code step for the largest magnitude `max`: max / 63, rounded up to 8 significant bits so that any code
+/// times it is exact in f32.
+pub(super) fn scale_of(max: f32) -> f32 {
+    f32::from_bits((max * (1.0 / CODE_MAX as f32)).to_bits().saturating_add(0xffff) & 0xffff_0000)
+}
+
+/// Code of `x`, and what it leaves over, which is exact.
 ///
-/// All of it is exact: `x` and `max` have 11 significant bits, so 63 x, code * max and their difference fit in the
-/// 24 of an f32, and a quotient is never so close to a half that its own rounding could cross it.
-pub(super) fn encode_value(x: f32, max: f32) -> (i32, f32) {
-    if max == 0.0 {
+/// A quotient in f32 can be wrong by one code only where it is next to a half, and comparing 2 x with an odd
+/// multiple of the scale, both exact, tells.
+pub(super) fn encode_value(x: f32, scale: f32) -> (i32, f32) {
+    if scale == 0.0 {
         return (0, 0.0);
     }
-    let steps = CODE_MAX as f32 * x;
-    let code = (steps.abs() / max + 0.5).floor().copysign(x);
-    (code as i32, steps - code * max)
+    let magnitude = x.abs();
+    let mut code = (magnitude / scale + 0.5).floor();
+    if (2.0 * code - 1.0) * scale > 2.0 * magnitude {
+        code -= 1.0;
+    } else if (2.0 * code + 1.0) * scale <= 2.0 * magnitude {
+        code += 1.0;
+    }
+    let code = code.copysign(x);
+    (code as i32, x - code * scale)
 }
 
-/// Factors from the largest magnitude, the sum of squared codes and the sum of squared residuals of `encode_value`.
-pub(super) fn row_factors(max: f32, squares: u32, residual_squares: f64) -> RowFactors {
-    let scale = max * (1.0 / CODE_MAX as f32);
-    let error = residual_squares.sqrt() / f64::from(CODE_MAX);
+/// Factors from the scale, the sum of squared codes and the sum of squared residuals of `encode_value`.
+pub(super) fn row_factors(scale: f32, squares: u32, residual_squares: f64) -> RowFactors {
     let norm = f64::from(scale) * f64::from(squares).sqrt();
-    RowFactors { scale, error: round_up(error), norm: round_up(norm) }
+    RowFactors { scale, error: round_up(residual_squares.sqrt()), norm: round_up(norm) }
 }
 
 /// The least f32 that is certainly not under a value which itself may be off by f64 rounding.
 pub(super) fn round_up(value: f64) -> f32 {
     if value == 0.0 { 0.0 } else { (value as f32).next_up() }
+}
+
+fn scan_rows(
+    block: &CodeBlock<'_>,
+    queries: &ScanQueries<'_>,
+    active: &[u32],
+    hits: &mut [u32],
+    estimates: &mut [f32],
+) {
+    let mut interleaved = vec![0; block.codes.len()];
+    interleave(block.codes, queries.dim, &mut interleaved);
+    let block = CodeBlock { codes: &interleaved, factors: block.factors };
+    scan_block(&block, queries, active, hits, estimates);
+}
+
+/// Dimensions 4j..4j+4 of row r go to the bytes from (j * BLOCK_ROWS + r) * 4.
+fn interleave(codes: &[u8], dim: usize, interleaved: &mut [u8]) {
+    for (row, codes) in codes.chunks_exact(dim).enumerate() {
+        for (quad, four) in codes.chunks_exact(4).enumerate() {
+            interleaved[(quad * BLOCK_ROWS + row) * 4..][..4].copy_from_slice(four);
+        }
+    }
 }
 
 fn scan_block(
@@ -105,4 +140,8 @@ fn scan_block(
         }
         hits[place] = bits;
     }
+}
+
+fn dot_codes(rows: [&[u8]; DOT_ROWS], query: &[i8]) -> [i32; DOT_ROWS] {
+    rows.map(|row| row.iter().zip(query).map(|(row, query)| i32::from(*row) * i32::from(*query)).sum())
 }

@@ -5,7 +5,6 @@ use cortexkg_compute::kernels::{encode_rows, similarity_rows, similarity_topk};
 use cortexkg_compute::{Device, Recording};
 
 use crate::Error;
-use crate::resident::rotation::rotate;
 use crate::state::State;
 
 /// Rows that one upload takes at most, so that a rebuild needs no second copy of everything.
@@ -81,7 +80,7 @@ impl Rows {
         Ok(())
     }
 
-    /// Rows as the device takes them: rotated, and padded with zeros before that.
+    /// Rows as the device takes them: padded with zeros.
     fn pad(&self, rows: impl Iterator<Item = Vec<f32>>) -> Vec<f32> {
         let mut values = Vec::with_capacity(rows.size_hint().0 * self.padded);
         for row in rows {
@@ -89,7 +88,6 @@ impl Rows {
             let start = values.len();
             values.extend_from_slice(&row);
             values.resize(start + self.padded, 0.0);
-            rotate(&mut values[start..]);
         }
         values
     }

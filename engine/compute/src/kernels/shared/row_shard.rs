@@ -1,11 +1,11 @@
 //! `RowShard`: the device arrays of one shard of stored vectors, and their layout.
 //!
-//! Per row: the vector in f16, 7-bit codes of it, and three factors that turn an integer product of codes into a
-//! score with an error bound (`simd::RowFactors`). Codes and factors are interleaved over blocks of 32 rows, so that
-//! one load holds four dimensions of 8 rows (AVX2) or of 32 (a warp):
+//! Per row: the vector in f16, 7-bit codes of it after a rotation, and three factors that turn an integer product of codes
+//! into a score with an error bound (`simd::RowFactors`). Rows lie one after the other, so that one copy of the codes serves
+//! scans of many rows and walks from row to row; factors are grouped over blocks of 32 rows:
 //!
 //! - `vectors`: row * dim + d
-//! - `codes`: words of four dimensions; word (block * dim / 4 + j) * 32 + row % 32 holds dimensions 4j..4j+4
+//! - `codes`: bytes row * dim + d, in words of four
 //! - `factors`: (block * 3 + kind) * 32 + row % 32, kinds scale, error, norm
 //!
 //! A shard is bounded by the device's binding limit; who stores more rows keeps several and passes each kernel the
@@ -28,7 +28,7 @@ pub const DIM_MAX: usize = 8_192;
 pub struct RowShard {
     /// Rows in f16, `[capacity][dim]`.
     pub vectors: Buffer<f16>,
-    /// Packed codes, `[capacity / 32][dim / 4][32]`.
+    /// Packed codes, `[capacity][dim / 4]`.
     pub codes: Buffer<u32>,
     /// Scales, errors and norms, `[capacity / 32][3][32]`.
     pub factors: Buffer<f32>,

@@ -1,12 +1,14 @@
 //! Queries as the scan wants them: signed 8-bit codes with bounds of what the codes leave out.
 //!
 //! Each query is first scaled by the power of two that brings its largest magnitude into 1..2. Scaled scores are
-//! then far from the ends of f32 whatever the query was, and undoing the scaling is exact.
+//! then far from the ends of f32 whatever the query was, and undoing the scaling is exact. What is coded is then rotated,
+//! as rows were.
 
-use crate::simd::{CODE_ZERO, ScanQueries};
+use crate::simd::rotation::rotate;
+use crate::simd::{CODE_MAX, CODE_ZERO, ScanQueries};
 
-/// Largest magnitude of a query code.
-const QUERY_CODE_MAX: f32 = 127.0;
+/// Largest magnitude of a query code: that of row codes, so that two products of pairs add up within 16 bits (`simd::avx2`).
+const QUERY_CODE_MAX: f32 = CODE_MAX as f32;
 
 /// Coded queries, structure of arrays.
 pub(super) struct Queries {
@@ -43,22 +45,23 @@ impl Queries {
     fn push(&mut self, query: &[f32]) {
         let max = query.iter().fold(0.0f32, |max, value| max.max(value.abs()));
         let unit = power_of_two_under(max).recip();
-        let scale = (f64::from(max) * unit) as f32 / QUERY_CODE_MAX;
+        let mut rotated: Vec<f32> = query.iter().map(|&value| (f64::from(value) * unit) as f32).collect();
+        rotate(&mut rotated);
+        let max = rotated.iter().fold(0.0f32, |max, value| max.max(value.abs()));
+        let scale = max / QUERY_CODE_MAX;
         let (mut sum, mut squares, mut error_squares) = (0i32, 0.0f64, 0.0f64);
-        for &value in query {
-            let value = f64::from(value) * unit;
-            let code = if scale > 0.0 { round(value as f32 / scale) } else { 0.0 };
+        for value in rotated {
+            let code = if scale > 0.0 { round(value / scale) } else { 0.0 };
             let code = code.clamp(-QUERY_CODE_MAX, QUERY_CODE_MAX);
+            let value = f64::from(value);
             sum += code as i32;
             squares += value * value;
             error_squares += (value - f64::from(scale) * f64::from(code)).powi(2);
             self.codes.push(code as i8);
         }
-        // Slack for the rounding of estimate and bound in f32, a few 2^-24 of |row| |query|, and for the rounding
-        // of the row's scale, 2^-24 of the same. Far more than needed, and still small beside the code errors.
         let (norm, error) = (squares.sqrt(), error_squares.sqrt());
         self.norms.push((norm * (1.0 + SLACK)) as f32);
-        self.errors.push((error * (1.0 + SLACK) + norm * 2.0 * SLACK) as f32);
+        self.errors.push((error * (1.0 + SLACK) + norm * SLACK) as f32);
         self.offsets.push(-CODE_ZERO * sum);
         self.scales.push(scale);
         self.units.push(unit);
@@ -88,7 +91,9 @@ impl Queries {
     }
 }
 
-const SLACK: f64 = 1.0 / (1 << 20) as f64;
+/// For what rounds on the way to a bound, as a share of |row| |query|: rotating the row and the query, 14 * 2^-24 each;
+/// estimate and bound in f32, a few 2^-24. A row's length is at most 1.8 times its `norm`, so 8 * 2^-20 covers twice that.
+const SLACK: f64 = 1.0 / (1 << 17) as f64;
 
 /// Nearest whole number, for magnitudes below 2^22: what lies behind the point does not fit beside 2^23 and is rounded away.
 fn round(value: f32) -> f32 {

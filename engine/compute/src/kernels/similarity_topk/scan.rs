@@ -145,6 +145,7 @@ impl Scan<'_> {
         let mut allowed = vec![0u32; count];
         let mut hits = vec![0u32; count];
         let mut estimates = vec![0.0; count * BLOCK_ROWS];
+        let mut scratch = Vec::new();
         let one_mask = self.params.masks < 2;
         for block in blocks {
             // 1. Rows that count in this block, and the queries for which there are any.
@@ -167,7 +168,7 @@ impl Scan<'_> {
             // 2. Bounds from the codes.
             let codes = code_block(self.codes, self.factors, dim, block);
             let (hits, estimates) = (&mut hits[..active.len()], &mut estimates[..active.len() * BLOCK_ROWS]);
-            self.simd.scan_block(&codes, &queries.scan(&floors), &active, hits, estimates);
+            self.simd.scan_block(&codes, &queries.scan(&floors), &active, &mut scratch, hits, estimates);
             // 3. Rows over the floor go to the shortlist.
             for (place, &query) in active.iter().enumerate() {
                 let mut rows = hits[place] & allowed[place];

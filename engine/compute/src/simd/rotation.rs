@@ -1,20 +1,22 @@
-//! A fixed rotation that every vector goes through on its way to the device.
+//! The fixed rotation that rows and queries go through before they are coded.
 //!
 //! A row is coded in steps of its largest coordinate, so one large coordinate coarsens all others, and the search must
 //! look twice at every row whose code cannot rule it out. Sign flips and a Walsh-Hadamard transform spread what a few
 //! coordinates hold over all of them (as in QuIP, Chee and others 2023) and leave inner products as they are. Measured on
 //! passages with the default model: largest coordinate .34 to .19, bound of an estimated score .037 to .021.
+//!
+//! Only sums, differences and one product a coordinate, each rounded once and in a fixed order: every form gets the same
+//! bits. Rounding moves a vector by at most 14 * 2^-24 of its length (13 stages at 8,192 dimensions, and the scale).
 
 /// Rotates a vector in place, in blocks of the largest power of two that divides its length.
-pub(super) fn rotate(vector: &mut [f32]) {
+#[inline(always)]
+pub fn rotate(vector: &mut [f32]) {
     if vector.is_empty() {
         return;
     }
     let block = 1 << vector.len().trailing_zeros();
     for (at, value) in vector.iter_mut().enumerate() {
-        if is_flipped(at) {
-            *value = -*value;
-        }
+        *value = f32::from_bits(value.to_bits() ^ sign_bit(at));
     }
     let scale = (block as f32).sqrt().recip();
     for part in vector.chunks_exact_mut(block) {
@@ -23,7 +25,8 @@ pub(super) fn rotate(vector: &mut [f32]) {
     }
 }
 
-/// The Walsh-Hadamard transform, unscaled.
+/// The Walsh-Hadamard transform, unscaled, nearest pairs first.
+#[inline(always)]
 fn transform(values: &mut [f32]) {
     let mut half = 1;
     while half < values.len() {
@@ -37,12 +40,13 @@ fn transform(values: &mut [f32]) {
     }
 }
 
-/// Half of all places, without a pattern that real vectors share (the finaliser of SplitMix64).
-fn is_flipped(at: usize) -> bool {
-    let mut bits = (at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    (bits ^ (bits >> 31)) & 1 == 1
+/// The sign bit for half of all places, without a pattern that real vectors share (the finaliser of MurmurHash3).
+#[inline(always)]
+fn sign_bit(at: usize) -> u32 {
+    let mut bits = (at as u32 + 1).wrapping_mul(0x9e37_79b9);
+    bits = (bits ^ (bits >> 16)).wrapping_mul(0x85eb_ca6b);
+    bits = (bits ^ (bits >> 13)).wrapping_mul(0xc2b2_ae35);
+    (bits ^ (bits >> 16)) & 1 << 31
 }
 
 #[cfg(test)]
@@ -50,8 +54,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn dot(a: &[f32], b: &[f32]) -> f32 {
-        a.iter().zip(b).map(|(a, b)| a * b).sum()
+    fn dot(a: &[f32], b: &[f32]) -> f64 {
+        a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
     }
 
     proptest! {
@@ -66,7 +70,7 @@ mod tests {
             rotate(&mut rotated_a);
             rotate(&mut rotated_b);
             let norms = (dot(&a, &a) * dot(&b, &b)).sqrt();
-            prop_assert!((dot(&a, &b) - dot(&rotated_a, &rotated_b)).abs() <= 1e-5 * norms.max(1.0));
+            prop_assert!((dot(&a, &b) - dot(&rotated_a, &rotated_b)).abs() <= 2e-6 * norms);
         }
     }
 
@@ -76,5 +80,13 @@ mod tests {
         vector[7] = 1.0;
         rotate(&mut vector);
         assert!(vector.iter().all(|value| (value.abs() - 1.0 / 16.0).abs() < 1e-6));
+    }
+
+    #[test]
+    fn about_half_of_the_signs_are_flipped() {
+        for len in [64, 256, 384, 1_024] {
+            let flipped = (0..len).filter(|&at| sign_bit(at) != 0).count();
+            assert!(flipped * 10 > len * 4 && flipped * 10 < len * 6, "{flipped} of {len}");
+        }
     }
 }
