@@ -6,6 +6,10 @@
 
 pub mod activation_spread;
 pub mod encode_rows;
+pub mod graph_backlink;
+pub mod graph_link;
+pub mod graph_search;
+pub mod graph_unlink;
 pub mod shared;
 pub mod similarity_rows;
 pub mod similarity_topk;
@@ -17,6 +21,10 @@ use crate::kernel::Kernel;
 pub static KERNELS: &[&Kernel] = &[
     &activation_spread::KERNEL,
     &encode_rows::KERNEL,
+    &graph_backlink::KERNEL,
+    &graph_link::KERNEL,
+    &graph_search::KERNEL,
+    &graph_unlink::KERNEL,
     &similarity_rows::KERNEL,
     &similarity_topk::KERNEL,
     &ttfs_compete::KERNEL,

@@ -36,6 +36,7 @@ mod compare;
 mod device;
 mod element;
 mod error;
+pub mod index;
 mod kernel;
 pub mod kernels;
 mod recording;

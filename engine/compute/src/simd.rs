@@ -77,11 +77,10 @@ pub struct Simd {
     /// For many queries: rows interleaved by four dimensions.
     pub(crate) scan_block: fn(&CodeBlock<'_>, &ScanQueries<'_>, active: &[u32], &mut [u32], &mut [f32]),
     pub(crate) interleave: fn(codes: &[u8], dim: usize, interleaved: &mut [u8]),
-    pub(crate) dot_codes: fn(rows: [&[u8]; DOT_ROWS], query: &[i8]) -> [i32; DOT_ROWS],
+    pub(crate) dot_codes: fn(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]),
+    pub(crate) dot_signs: fn(signs: &[u32], words: usize, rows: &[u32], query: &[i8], sums: &mut [i32]),
 }
 
-/// Rows that [`Simd::dot_codes`] takes at once: their sums share one reduction.
-pub const DOT_ROWS: usize = 4;
 /// Queries from which interleaving a block pays: it costs about what three queries do.
 const MANY_QUERIES: usize = 7;
 
@@ -163,13 +162,38 @@ impl Simd {
         (self.scan_block)(&interleaved, queries, active, hits, estimates);
     }
 
-    /// Inner products of the stored codes of four rows, [`CODE_ZERO`] included, with signed codes within [`CODE_MAX`]. All have
-    /// one length, a multiple of 32.
-    pub fn dot_codes(&self, rows: [&[u8]; DOT_ROWS], query: &[i8]) -> [i32; DOT_ROWS] {
-        let fits = rows.iter().all(|row| row.len() == query.len()) && query.len().is_multiple_of(32);
-        assert!(fits, "dot_codes of odd lengths, this is a bug");
-        (self.dot_codes)(rows, query)
+    /// Inner products of the stored codes of some of the rows in `codes`, [`CODE_ZERO`] included, with signed codes within
+    /// [`CODE_MAX`], of which there are a multiple of 32.
+    pub fn dot_codes(&self, codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]) {
+        let known = rows.iter().all(|&row| (row as usize + 1) * query.len() <= codes.len());
+        let fits = rows.len() == sums.len() && query.len().is_multiple_of(32);
+        assert!(known && fits, "dot_codes of odd shapes, this is a bug");
+        (self.dot_codes)(codes, rows, query, sums);
     }
+
+    /// For some of the bit strings in `signs`, `words` apart, the sum of the signed codes where a bit is set: bit d % 32 of
+    /// word d / 32 for code d. There are a multiple of 32 codes.
+    pub fn dot_signs(&self, signs: &[u32], words: usize, rows: &[u32], query: &[i8], sums: &mut [i32]) {
+        let known = rows.iter().all(|&row| (row as usize + 1) * words <= signs.len());
+        let fits = rows.len() == sums.len() && query.len() <= words * 32 && query.len().is_multiple_of(32);
+        assert!(known && fits, "dot_signs of odd shapes, this is a bug");
+        (self.dot_signs)(signs, words, rows, query, sums);
+    }
+}
+
+/// Asks for memory that will be read soon. Nothing is read, so any slice will do.
+#[inline(always)]
+pub(crate) fn fetch<T>(soon: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        for line in (0..size_of_val(soon)).step_by(64) {
+            // SAFETY: SSE is part of x86-64, and a fetch of any address is harmless.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(soon.as_ptr().cast::<i8>().wrapping_add(line)) };
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = soon;
 }
 
 /// How far an estimated score may be from the true one, by Cauchy and Schwarz:

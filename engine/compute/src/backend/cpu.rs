@@ -94,8 +94,9 @@ impl Cpu {
             Form::Reference => kernel.reference,
         };
         match &self.pool {
-            Some(pool) => pool.install(|| run(&mut args)),
-            None => run(&mut args),
+            // What one workgroup does is no work for two threads, and handing it over would take longer than many a kernel.
+            Some(pool) if kernel.workgroups(params) != [1, 1, 1] => pool.install(|| run(&mut args)),
+            _ => run(&mut args),
         }
         let mut written = written.into_iter();
         for (buffer, binding) in buffers.iter().zip(kernel.bindings) {

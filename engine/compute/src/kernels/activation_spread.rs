@@ -464,25 +464,26 @@ fn cpu(args: &mut Args<'_>) {
     let out_len = args.write::<u32>(FIRED_LEN);
     let out = args.write::<u32>(FIRED);
     let places = params.fired_max as usize * FIRED_WORDS;
-    out_len[..params.lanes as usize]
-        .par_iter_mut()
-        .zip(out.par_chunks_mut(places))
-        .enumerate()
-        .with_max_len(1)
-        .for_each_init(
-            || Lane { place: vec![NONE; params.nodes as usize], cells: Vec::new() },
-            |scratch, (lane, (out_len, out))| {
-                let span = starts[lane] as usize..starts[lane + 1] as usize;
-                for seed in span {
-                    let cell = scratch.cell(seeds[seed]);
-                    cell.drive = drives[seed];
-                    cell.gate = gates[seed];
-                }
-                let mut fired = scratch.run(&graph);
-                write_lane(&mut fired, out_len, out);
-                scratch.clear();
-            },
-        );
+    let run = |scratch: &mut Lane, lane: usize, out_len: &mut u32, out: &mut [u32]| {
+        let span = starts[lane] as usize..starts[lane + 1] as usize;
+        for seed in span {
+            let cell = scratch.cell(seeds[seed]);
+            cell.drive = drives[seed];
+            cell.gate = gates[seed];
+        }
+        let mut fired = scratch.run(&graph);
+        write_lane(&mut fired, out_len, out);
+        scratch.clear();
+    };
+    let scratch = || Lane { place: vec![NONE; params.nodes as usize], cells: Vec::new() };
+    let out_len = &mut out_len[..params.lanes as usize];
+    if let [out_len] = out_len {
+        return run(&mut scratch(), 0, out_len, &mut out[..places]);
+    }
+    let lanes = out_len.par_iter_mut().zip(out.par_chunks_mut(places)).enumerate();
+    lanes.with_max_len(1).for_each_init(scratch, |scratch, (lane, (out_len, out))| {
+        run(scratch, lane, out_len, out);
+    });
 }
 
 /// Cells of one lane, found by node.

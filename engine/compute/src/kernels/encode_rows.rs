@@ -13,9 +13,7 @@
 //!   rounding to f32; a form that adds 8,192 squares in f32 by a tree over 256 lanes stays within
 //!   (32 + 8) / 2 half-ulps after the square root: 16 ulp holds for all.
 
-use half::f16;
-use rayon::prelude::*;
-
+use super::shared::in_parallel;
 use super::shared::row_shard::{RowShard, dim_is_valid};
 use crate::args::Args;
 use crate::buffer::Buffer;
@@ -25,6 +23,7 @@ use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
 use crate::recording::Recording;
 use crate::simd::rotation::rotate;
 use crate::simd::{BLOCK_ROWS, CODE_MAX, CODE_ZERO, Simd};
+use half::f16;
 
 crate::params! {
     /// Parameters of `encode_rows`.
@@ -131,8 +130,8 @@ fn cpu(args: &mut Args<'_>) {
     encode(simd, dim as usize, input, row_first as usize, vectors, codes, factors);
 }
 
-/// Fewest blocks worth a task of their own: about 10 us of work.
-const TASK_BLOCKS_MIN: usize = 8;
+/// Blocks of one task: about a millisecond of work.
+const TASK_BLOCKS: usize = 8;
 
 fn encode(
     simd: &Simd,
@@ -150,22 +149,22 @@ fn encode(
     let vectors = &mut vectors[first_block * row_len..end_block * row_len];
     let codes = &mut codes[first_block * block_words..end_block * block_words];
     let factors = &mut factors[first_block * 3 * BLOCK_ROWS..end_block * 3 * BLOCK_ROWS];
-    let blocks = vectors.par_chunks_mut(row_len).zip(codes.par_chunks_mut(block_words));
-    let blocks = blocks.zip(factors.par_chunks_mut(3 * BLOCK_ROWS)).enumerate();
-    blocks.with_min_len(TASK_BLOCKS_MIN).for_each(|(block, ((vectors, codes), factors))| {
-        let block_first = (first_block + block) * BLOCK_ROWS;
+    let blocks = vectors.chunks_mut(row_len * TASK_BLOCKS).zip(codes.chunks_mut(block_words * TASK_BLOCKS));
+    let tasks = blocks.zip(factors.chunks_mut(3 * BLOCK_ROWS * TASK_BLOCKS)).enumerate();
+    in_parallel(tasks.collect(), |(task, ((vectors, codes), factors))| {
+        let task_first = (first_block + task * TASK_BLOCKS) * BLOCK_ROWS;
         let codes: &mut [u8] = bytemuck::cast_slice_mut(codes);
-        for lane in 0..BLOCK_ROWS {
-            let Some(row) = (block_first + lane).checked_sub(row_first).filter(|&row| row < rows) else {
+        for place in 0..vectors.len() / dim {
+            let Some(row) = (task_first + place).checked_sub(row_first).filter(|&row| row < rows) else {
                 continue;
             };
-            let own = lane * dim..(lane + 1) * dim;
+            let own = place * dim..(place + 1) * dim;
             let (vector, codes) = (&mut vectors[own.clone()], &mut codes[own]);
             let row_factors = simd.encode_row(&input[row * dim..(row + 1) * dim], vector, codes);
             for (kind, value) in
                 [row_factors.scale, row_factors.error, row_factors.norm].into_iter().enumerate()
             {
-                factors[kind * BLOCK_ROWS + lane] = value;
+                factors[(place / BLOCK_ROWS * 3 + kind) * BLOCK_ROWS + place % BLOCK_ROWS] = value;
             }
         }
     });

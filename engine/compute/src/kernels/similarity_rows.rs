@@ -9,9 +9,7 @@
 //! - Tolerance: forms that sum in f64 agree bit for bit. A form that sums n <= 8,192 products in f32 has a relative
 //!   error of about 2^-24 sqrt(n) < 1e-5 of the sum of magnitudes; squared over squared scores, 1e-10 holds.
 
-use half::f16;
-use rayon::prelude::*;
-
+use super::shared::in_parallel;
 use super::shared::ranked::score_of;
 use super::shared::row_shard::RowShard;
 use super::similarity_topk::sum_in_lanes;
@@ -22,6 +20,8 @@ use crate::element::Element;
 use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
 use crate::kernels::encode_rows::{Rows, encoded};
 use crate::recording::Recording;
+use crate::simd::fetch;
+use half::f16;
 
 crate::params! {
     /// Parameters of `similarity_rows`.
@@ -134,6 +134,8 @@ fn reference(args: &mut Args<'_>) {
     }
 }
 
+/// Rows that are asked for ahead of their turn.
+const FETCH_AHEAD: usize = 2;
 /// Most pairs of one task: enough to pay for widening the query, few enough to share a long list among threads.
 const TASK_PAIRS_MAX: usize = 1_024;
 
@@ -151,18 +153,18 @@ fn cpu(args: &mut Args<'_>) {
         let parts = list.chunks(TASK_PAIRS_MAX).zip(own.chunks_mut(TASK_PAIRS_MAX));
         tasks.extend(parts.map(|(ids, scores)| (query, ids, scores)));
     }
-    tasks.into_par_iter().for_each_init(
-        || vec![0.0; dim],
-        |wide, (query, ids, scores)| {
-            let query = &queries[query * dim..(query + 1) * dim];
-            wide.iter_mut().zip(query).for_each(|(wide, &value)| *wide = f64::from(value));
-            for (id, score) in ids.iter().zip(scores) {
-                if let Some(row) = params.row(*id) {
-                    *score = score_of(simd.dot(&vectors[row * dim..(row + 1) * dim], wide));
-                }
+    in_parallel(tasks, |(query, ids, scores)| {
+        let query = &queries[query * dim..(query + 1) * dim];
+        let wide: Vec<f64> = query.iter().map(|&value| f64::from(value)).collect();
+        for (place, (id, score)) in ids.iter().zip(scores).enumerate() {
+            if let Some(row) = ids.get(place + FETCH_AHEAD).and_then(|id| params.row(*id)) {
+                fetch(&vectors[row * dim..(row + 1) * dim]);
             }
-        },
-    );
+            if let Some(row) = params.row(*id) {
+                *score = score_of(simd.dot(&vectors[row * dim..(row + 1) * dim], &wide));
+            }
+        }
+    });
 }
 
 fn cases(seed: u64) -> Vec<Case> {

@@ -14,7 +14,6 @@
 //!   64 ulp of the list's largest score; ranks may swap among scores that close. Every id must be there otherwise.
 
 mod cases;
-mod queries;
 mod scan;
 mod shortlist;
 
@@ -25,7 +24,7 @@ use super::shared::row_shard::RowShard;
 use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::element::Element;
-use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
+use crate::kernel::{Binding, Extent, Grid, Kernel, Params as _, Target, Tolerance};
 use crate::recording::Recording;
 
 /// Longest list.
@@ -67,7 +66,10 @@ pub static KERNEL: Kernel = Kernel {
     ],
     params: Params::FIELDS,
     workgroup: [256, 1, 1],
-    grid: Grid::per("queries", 1),
+    grid: Grid {
+        x: Extent::Per { field: "queries", items: 1 },
+        y: Extent::Per { field: "rows", items: scan::TASK_ROWS_MIN as u32 },
+    },
     tolerance: Tolerance::TopK { min_recall: 1.0, score_ulp: 64 },
     reference,
     cpu: scan::cpu,

@@ -19,9 +19,8 @@
 //!   bits; at most 1,024 candidates a request, since each meets all earlier ones.
 //! - Tolerance: exact. All integers, ties broken by id and place.
 
-use rayon::prelude::*;
-
 use super::shared::first_spike::{NO_SPIKE, ONE, first_spike_us, mul_q16};
+use super::shared::in_parallel;
 use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::case::{Case, Draw};
@@ -250,7 +249,7 @@ fn cpu(args: &mut Args<'_>) {
         times = rest;
         tasks.push((&offsets[first..=end], outputs, own));
     }
-    tasks.into_par_iter().for_each(|(offsets, ((winners, winner_times), margins), times)| {
+    in_parallel(tasks, |(offsets, ((winners, winner_times), margins), times)| {
         let (mut spikes, mut fired) = (Vec::new(), Vec::new());
         let base = offsets[0];
         for (request, bounds) in offsets.windows(2).enumerate() {

@@ -16,9 +16,10 @@ use half::f16;
 
 use super::portable::{reduce, row_factors, scale_of};
 use super::rotation::rotate;
-use super::{BLOCK_ROWS, CODE_ZERO, CodeBlock, DOT_ROWS, LANES, RowFactors, ScanQueries, Simd};
+use super::{BLOCK_ROWS, CODE_ZERO, CodeBlock, LANES, RowFactors, ScanQueries, Simd};
 
-static TABLE: Simd = Simd { name: "avx2", dot, encode_row, scan_rows, scan_block, interleave, dot_codes };
+static TABLE: Simd =
+    Simd { name: "avx2", dot, encode_row, scan_rows, scan_block, interleave, dot_codes, dot_signs };
 
 /// The table, if this machine can run it.
 pub(super) fn table() -> Option<&'static Simd> {
@@ -65,9 +66,14 @@ pub(super) fn interleave(codes: &[u8], dim: usize, interleaved: &mut [u8]) {
     unsafe { interleave_avx2(codes, dim, interleaved) }
 }
 
-fn dot_codes(rows: [&[u8]; DOT_ROWS], query: &[i8]) -> [i32; DOT_ROWS] {
+fn dot_codes(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]) {
     // SAFETY: the table is given out only where its instructions exist.
-    unsafe { dot_codes_avx2(rows, query) }
+    unsafe { dot_codes_avx2(codes, rows, query, sums) }
+}
+
+fn dot_signs(signs: &[u32], words: usize, rows: &[u32], query: &[i8], sums: &mut [i32]) {
+    // SAFETY: the table is given out only where its instructions exist.
+    unsafe { dot_signs_avx2(signs, words, rows, query, sums) }
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -158,21 +164,55 @@ fn encode_row_avx2(row: &[f32], vector: &mut [f16], codes: &mut [u8]) -> RowFact
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
-fn dot_codes_avx2(rows: [&[u8]; DOT_ROWS], query: &[i8]) -> [i32; DOT_ROWS] {
-    let mut sums = [_mm256_setzero_si256(); DOT_ROWS];
-    for first in (0..query.len()).step_by(64) {
-        let whole = first + 64 <= query.len();
-        // SAFETY: `Simd::dot_codes` checked that all have one length, a multiple of 32; the second half is read only if
-        // there is one.
-        let codes = unsafe { pair(query.as_ptr().add(first).cast(), whole) };
-        for place in 0..DOT_ROWS {
-            // SAFETY: as above.
-            let row = unsafe { pair(rows[place].as_ptr().add(first), whole) };
-            sums[place] = _mm256_add_epi32(sums[place], product(row, codes));
+fn dot_codes_avx2(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]) {
+    let dim = query.len();
+    for (sum, &row) in sums.iter_mut().zip(rows) {
+        let row = codes[row as usize * dim..][..dim].as_ptr();
+        let mut all = _mm256_setzero_si256();
+        for first in (0..dim).step_by(64) {
+            let whole = first + 64 <= dim;
+            // SAFETY: both are of `dim` bytes, a multiple of 32; the second half is read only if there is one.
+            let (row, query) =
+                unsafe { (pair(row.add(first), whole), pair(query.as_ptr().add(first).cast(), whole)) };
+            all = _mm256_add_epi32(all, product(row, query));
         }
+        *sum = total(all);
     }
-    let sums = quarters(sums[0], sums[1], sums[2], sums[3]);
-    bytemuck::cast(_mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256::<1>(sums)))
+}
+
+/// The sum of all lanes.
+#[target_feature(enable = "avx2,fma,f16c")]
+#[inline]
+fn total(lanes: __m256i) -> i32 {
+    let four = _mm_add_epi32(_mm256_castsi256_si128(lanes), _mm256_extracti128_si256::<1>(lanes));
+    let two = _mm_add_epi32(four, _mm_unpackhi_epi64(four, four));
+    _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<1>(two)))
+}
+
+/// Codes are within 63 and added in pairs, so that 16 bits hold the sums of 260 steps of 32 codes: 8,192 dimensions take 256.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn dot_signs_avx2(signs: &[u32], words: usize, rows: &[u32], query: &[i8], sums: &mut [i32]) {
+    // Each byte of four goes to eight places, where a mask leaves one bit of it.
+    let spread = _mm256_setr_epi64x(
+        0x0000_0000_0000_0000,
+        0x0101_0101_0101_0101,
+        0x0202_0202_0202_0202,
+        0x0303_0303_0303_0303,
+    );
+    let bit = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64 as i64);
+    let ones = _mm256_set1_epi8(1);
+    for (sum, &row) in sums.iter_mut().zip(rows) {
+        let signs = &signs[row as usize * words..][..query.len() / 32];
+        let mut all = _mm256_setzero_si256();
+        for (word, codes) in signs.iter().zip(query.chunks_exact(32)) {
+            // SAFETY: the chunk has 32 codes.
+            let codes = unsafe { _mm256_loadu_si256(codes.as_ptr().cast()) };
+            let bits = _mm256_shuffle_epi8(_mm256_set1_epi32(*word as i32), spread);
+            let set = _mm256_cmpeq_epi8(_mm256_and_si256(bits, bit), bit);
+            all = _mm256_add_epi16(all, _mm256_maddubs_epi16(ones, _mm256_and_si256(set, codes)));
+        }
+        *sum = total(_mm256_madd_epi16(all, _mm256_set1_epi16(1)));
+    }
 }
 
 /// 64 bytes, or 32 and zeros.

@@ -10,7 +10,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{BLOCK_ROWS, CodeBlock, DOT_ROWS, ScanQueries, Simd, avx2};
+use super::{BLOCK_ROWS, CodeBlock, ScanQueries, Simd, avx2};
 
 static TABLE: Simd = Simd {
     name: "avx512-vnni",
@@ -20,6 +20,7 @@ static TABLE: Simd = Simd {
     scan_block,
     interleave: avx2::interleave,
     dot_codes,
+    dot_signs,
 };
 
 /// The table, if this machine can run it.
@@ -42,9 +43,14 @@ fn scan_rows(
     unsafe { scan_rows_avx512(block, queries, active, hits, estimates) }
 }
 
-fn dot_codes(rows: [&[u8]; DOT_ROWS], query: &[i8]) -> [i32; DOT_ROWS] {
+fn dot_codes(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]) {
     // SAFETY: the table is given out only where its instructions exist.
-    unsafe { dot_codes_avx512(rows, query) }
+    unsafe { dot_codes_avx512(codes, rows, query, sums) }
+}
+
+fn dot_signs(signs: &[u32], words: usize, rows: &[u32], query: &[i8], sums: &mut [i32]) {
+    // SAFETY: the table is given out only where its instructions exist.
+    unsafe { dot_signs_avx512(signs, words, rows, query, sums) }
 }
 
 fn scan_block(
@@ -59,30 +65,62 @@ fn scan_block(
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-fn dot_codes_avx512(rows: [&[u8]; DOT_ROWS], query: &[i8]) -> [i32; DOT_ROWS] {
-    let mut sums = [_mm512_setzero_si512(); DOT_ROWS];
-    let whole = query.len() / 64 * 64;
-    for first in (0..whole).step_by(64) {
-        // SAFETY: `Simd::dot_codes` checked that all have one length, and first + 64 is within it.
-        let query = unsafe { _mm512_loadu_si512(query.as_ptr().add(first).cast()) };
-        for place in 0..DOT_ROWS {
-            // SAFETY: as above.
-            let row = unsafe { _mm512_loadu_si512(rows[place].as_ptr().add(first).cast()) };
-            sums[place] = _mm512_dpbusd_epi32(sums[place], row, query);
+fn dot_codes_avx512(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]) {
+    let dim = query.len();
+    for (sum, &row) in sums.iter_mut().zip(rows) {
+        let row = &codes[row as usize * dim..][..dim];
+        let mut all = _mm512_setzero_si512();
+        for (row, query) in row.chunks(64).zip(query.chunks(64)) {
+            let mask = if row.len() == 64 { u64::MAX } else { HALF };
+            // SAFETY: both chunks have 64 codes, or 32 at the end; masked bytes are not read.
+            unsafe {
+                let row = _mm512_maskz_loadu_epi8(mask, row.as_ptr().cast());
+                let query = _mm512_maskz_loadu_epi8(mask, query.as_ptr());
+                all = _mm512_dpbusd_epi32(all, row, query);
+            }
         }
+        *sum = _mm512_reduce_add_epi32(all);
     }
-    if whole < query.len() {
-        // SAFETY: lengths are multiples of 32, so just that many are left; masked bytes are not read.
-        let query = unsafe { _mm512_maskz_loadu_epi8(HALF, query.as_ptr().add(whole)) };
-        for place in 0..DOT_ROWS {
-            // SAFETY: as above.
-            let row = unsafe { _mm512_maskz_loadu_epi8(HALF, rows[place].as_ptr().add(whole).cast()) };
-            sums[place] = _mm512_dpbusd_epi32(sums[place], row, query);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+fn dot_signs_avx512(signs: &[u32], words: usize, rows: &[u32], query: &[i8], sums: &mut [i32]) {
+    let ones = _mm512_set1_epi8(1);
+    // Four rows at a time share one reduction.
+    for (rows, sums) in rows.chunks(4).zip(sums.chunks_mut(4)) {
+        let mut of_row = [signs.as_ptr(); 4];
+        for place in 0..4 {
+            let row = rows[place.min(rows.len() - 1)] as usize;
+            of_row[place] = signs[row * words..][..query.len() / 32].as_ptr();
         }
+        let mut all = [_mm512_setzero_si512(); 4];
+        for first in 0..query.len() / 64 {
+            // SAFETY: there are two words of signs for each 64 codes, of which there are so many.
+            unsafe {
+                let codes = _mm512_loadu_si512(query.as_ptr().add(first * 64).cast());
+                for place in 0..4 {
+                    let bits = of_row[place].add(first * 2).cast::<u64>().read_unaligned();
+                    all[place] = _mm512_dpbusd_epi32(all[place], ones, _mm512_maskz_mov_epi8(bits, codes));
+                }
+            }
+        }
+        if query.len() % 64 != 0 {
+            let first = query.len() / 64;
+            for place in 0..4 {
+                // SAFETY: lengths are multiples of 32, so one more word of signs and 32 codes are left.
+                let set = unsafe {
+                    let bits = of_row[place].add(first * 2).read();
+                    _mm512_maskz_loadu_epi8(u64::from(bits), query.as_ptr().add(first * 64))
+                };
+                all[place] = _mm512_dpbusd_epi32(all[place], ones, set);
+            }
+        }
+        let total = quarters(all[0], all[1], all[2], all[3]);
+        let half = _mm256_add_epi32(_mm512_castsi512_si256(total), _mm512_extracti64x4_epi64::<1>(total));
+        let total = _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256::<1>(half));
+        let total: [i32; 4] = bytemuck::cast(total);
+        sums.copy_from_slice(&total[..sums.len()]);
     }
-    let sums = quarters(sums[0], sums[1], sums[2], sums[3]);
-    let half = _mm256_add_epi32(_mm512_castsi512_si256(sums), _mm512_extracti64x4_epi64::<1>(sums));
-    bytemuck::cast(_mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256::<1>(half)))
 }
 
 /// The lower 32 bytes of a vector.

@@ -3,10 +3,10 @@
 use half::f16;
 
 use super::rotation::rotate;
-use super::{BLOCK_ROWS, CODE_MAX, CODE_ZERO, CodeBlock, DOT_ROWS, LANES, RowFactors, ScanQueries, Simd};
+use super::{BLOCK_ROWS, CODE_MAX, CODE_ZERO, CodeBlock, LANES, RowFactors, ScanQueries, Simd};
 
 pub(super) static TABLE: Simd =
-    Simd { name: "portable", dot, encode_row, scan_rows, scan_block, interleave, dot_codes };
+    Simd { name: "portable", dot, encode_row, scan_rows, scan_block, interleave, dot_codes, dot_signs };
 
 /// Adds up partial sums in the order every table keeps.
 pub(super) fn reduce(mut sums: [f64; LANES]) -> f64 {
@@ -142,6 +142,17 @@ fn scan_block(
     }
 }
 
-fn dot_codes(rows: [&[u8]; DOT_ROWS], query: &[i8]) -> [i32; DOT_ROWS] {
-    rows.map(|row| row.iter().zip(query).map(|(row, query)| i32::from(*row) * i32::from(*query)).sum())
+fn dot_codes(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]) {
+    for (sum, &row) in sums.iter_mut().zip(rows) {
+        let row = &codes[row as usize * query.len()..][..query.len()];
+        *sum = row.iter().zip(query).map(|(row, query)| i32::from(*row) * i32::from(*query)).sum();
+    }
+}
+
+fn dot_signs(signs: &[u32], words: usize, rows: &[u32], query: &[i8], sums: &mut [i32]) {
+    for (sum, &row) in sums.iter_mut().zip(rows) {
+        let signs = &signs[row as usize * words..][..words];
+        let set = |d: usize| signs[d / 32] >> (d % 32) & 1 == 1;
+        *sum = query.iter().enumerate().filter(|&(d, _)| set(d)).map(|(_, &code)| i32::from(code)).sum();
+    }
 }

@@ -6,21 +6,22 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use half::f16;
-use rayon::prelude::*;
-
 use super::Params;
-use super::queries::Queries;
 use super::shortlist::{Scorer, Shortlist};
 use crate::args::Args;
+use crate::kernels::shared::collect_in_parallel;
+use crate::kernels::shared::queries::Queries;
 use crate::kernels::shared::ranked::{NO_ROW, NO_SCORE, Ranked};
 use crate::kernels::shared::row_shard::code_block;
 use crate::simd::{BLOCK_ROWS, RowFactors, Simd, score_bound};
+use half::f16;
 
 /// Queries that share a pass over the codes: their own codes stay in the second-level cache.
 const GROUP_QUERIES: usize = 256;
 /// Fewest blocks of a task. Each task starts without a floor, so short ones re-rank too much.
 const TASK_BLOCKS_MIN: usize = 64;
+/// The same in rows.
+pub(super) const TASK_ROWS_MIN: usize = TASK_BLOCKS_MIN * BLOCK_ROWS;
 /// Tasks for each thread, so that a thread that was held up does not hold up the rest.
 const TASKS_PER_THREAD: usize = 2;
 
@@ -50,20 +51,17 @@ pub(super) fn cpu(args: &mut Args<'_>) {
     let ids = &mut args.write::<u32>(5)[..places];
     let scores = &mut args.write::<f32>(6)[..places];
 
-    let groups: Vec<Queries> =
-        queries.par_chunks(GROUP_QUERIES * dim).map(|group| Queries::new(group, dim)).collect();
+    let groups: Vec<&[f32]> = queries.chunks(GROUP_QUERIES * dim).collect();
+    let groups = collect_in_parallel(groups.len(), |group| Queries::new(groups[group], dim));
     let blocks = (params.rows as usize).div_ceil(BLOCK_ROWS);
     let part_blocks = part_blocks(blocks, groups.len(), rayon::current_num_threads());
     let parts = blocks.div_ceil(part_blocks).max(1);
     let floors: Vec<SharedFloor> = (0..params.queries).map(|_| SharedFloor::default()).collect();
-    let tasks: Vec<Vec<Vec<Ranked>>> = (0..groups.len() * parts)
-        .into_par_iter()
-        .map(|task| {
-            let (group, part) = (task / parts, task % parts);
-            let range = part * part_blocks..((part + 1) * part_blocks).min(blocks);
-            scan.task(&groups[group], group * GROUP_QUERIES, range, &floors)
-        })
-        .collect();
+    let tasks = collect_in_parallel(groups.len() * parts, |task| {
+        let (group, part) = (task / parts, task % parts);
+        let range = part * part_blocks..((part + 1) * part_blocks).min(blocks);
+        scan.task(&groups[group], group * GROUP_QUERIES, range, &floors)
+    });
 
     let lists = ids.chunks_exact_mut(k).zip(scores.chunks_exact_mut(k)).enumerate();
     for (query, (ids, scores)) in lists {

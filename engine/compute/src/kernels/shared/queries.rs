@@ -4,6 +4,7 @@
 //! then far from the ends of f32 whatever the query was, and undoing the scaling is exact. What is coded is then rotated,
 //! as rows were.
 
+use crate::kernels::shared::graph_shard::Probe;
 use crate::simd::rotation::rotate;
 use crate::simd::{CODE_MAX, CODE_ZERO, ScanQueries};
 
@@ -11,7 +12,7 @@ use crate::simd::{CODE_MAX, CODE_ZERO, ScanQueries};
 const QUERY_CODE_MAX: f32 = CODE_MAX as f32;
 
 /// Coded queries, structure of arrays.
-pub(super) struct Queries {
+pub(crate) struct Queries {
     dim: usize,
     codes: Vec<i8>,
     offsets: Vec<i32>,
@@ -49,17 +50,23 @@ impl Queries {
         rotate(&mut rotated);
         let max = rotated.iter().fold(0.0f32, |max, value| max.max(value.abs()));
         let scale = max / QUERY_CODE_MAX;
-        let (mut sum, mut squares, mut error_squares) = (0i32, 0.0f64, 0.0f64);
-        for value in rotated {
-            let code = if scale > 0.0 { round(value / scale) } else { 0.0 };
-            let code = code.clamp(-QUERY_CODE_MAX, QUERY_CODE_MAX);
-            let value = f64::from(value);
-            sum += code as i32;
-            squares += value * value;
-            error_squares += (value - f64::from(scale) * f64::from(code)).powi(2);
-            self.codes.push(code as i8);
+        let steps = if scale > 0.0 { scale.recip() } else { 0.0 };
+        let first = self.codes.len();
+        let code = |value: f32| round(value * steps).clamp(-QUERY_CODE_MAX, QUERY_CODE_MAX);
+        self.codes.extend(rotated.iter().map(|&value| code(value) as i8));
+        let codes = &self.codes[first..];
+        let sum: i32 = codes.iter().map(|&code| i32::from(code)).sum();
+        let (mut squares, mut error_squares) = ([0.0f64; 8], [0.0f64; 8]);
+        for (values, codes) in rotated.chunks_exact(8).zip(codes.chunks_exact(8)) {
+            for lane in 0..8 {
+                let value = f64::from(values[lane]);
+                squares[lane] += value * value;
+                let left = value - f64::from(scale) * f64::from(codes[lane]);
+                error_squares[lane] += left * left;
+            }
         }
-        let (norm, error) = (squares.sqrt(), error_squares.sqrt());
+        let total = |lanes: [f64; 8]| lanes.iter().sum::<f64>();
+        let (norm, error) = (total(squares).sqrt(), total(error_squares).sqrt());
         self.norms.push((norm * (1.0 + SLACK)) as f32);
         self.errors.push((error * (1.0 + SLACK) + norm * SLACK) as f32);
         self.offsets.push(-CODE_ZERO * sum);
@@ -75,6 +82,15 @@ impl Queries {
     /// Error bound factors of one query, norm and error.
     pub fn bounds(&self, query: usize) -> (f32, f32) {
         (self.norms[query], self.errors[query])
+    }
+
+    /// One query as walks want it.
+    pub fn probe(&self, query: usize) -> Probe<'_> {
+        Probe {
+            codes: &self.codes[query * self.dim..(query + 1) * self.dim],
+            offset: self.offsets[query],
+            scale: self.scales[query],
+        }
     }
 
     /// What the scan reads, with the floors of this moment.

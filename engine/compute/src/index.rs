@@ -1,0 +1,200 @@
+//! `VectorIndex`: stored vectors on a device, found exactly or by walking a graph.
+//!
+//! Rows are numbered by the caller and lie in shards no larger than one binding. A row can be found as soon as it is
+//! written: the exact scan sees it, and [`VectorIndex::tend`], called whenever there is time, links it into the proximity graph,
+//! after which walks find it too. A search walks over the linked rows and scans the others, or scans all if that costs less:
+//! the mask says how many rows are allowed, so what either would look at is known beforehand. Both apply masks before any
+//! distance, and both rank by exact scores.
+//!
+//! The graph is made of rows alone and can be rebuilt from them at any time; it is kept where all rows fit one shard.
+
+mod links;
+mod rows;
+
+use crate::device::Device;
+use crate::kernels::similarity_topk;
+use crate::{Result, kernels::graph_link::Linking};
+use links::Links;
+use rows::Rows;
+
+/// How an index is built.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct IndexOptions {
+    /// Numbers of a vector.
+    pub dim: usize,
+    /// Most edges of a row.
+    pub degree: usize,
+    /// How rows are linked.
+    pub linking: Linking,
+}
+
+impl IndexOptions {
+    /// Settings measured on sentence embeddings.
+    pub fn new(dim: usize) -> Self {
+        IndexOptions { dim, degree: 32, linking: Linking { width: 96, picks_max: 16, alpha: 1.1 } }
+    }
+}
+
+/// Which way a search goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// The one that should cost less.
+    #[default]
+    Auto,
+    /// Every allowed row is scored.
+    Exact,
+    /// A walk, and a scan of rows that are not linked yet.
+    Graph,
+}
+
+/// A batch of searches.
+#[derive(Clone, Copy, Debug)]
+pub struct Search<'a> {
+    /// `[query_count][dim]`, no NaN or infinity.
+    pub queries: &'a [f32],
+    /// Bits of the rows that may be found: none if all may, one mask, or one a query. A mask has a word for each 64 rows.
+    pub masks: &'a [Vec<u64>],
+    /// Rows wanted, at most 1,024.
+    pub k: usize,
+    /// Lowest score wanted; `f32::NEG_INFINITY` for all.
+    pub score_min: f32,
+    /// Allowed rows a walk keeps: more finds more of the best rows and takes longer. At least `k` are kept.
+    pub width: usize,
+    /// Which way to go.
+    pub way: Way,
+}
+
+/// What a search found.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// For each query (row, score), best first, ties by row.
+    pub lists: Vec<Vec<(u32, f32)>>,
+    /// The way that was taken, never `Auto`.
+    pub way: Way,
+    /// Queries that gave up walking and were scanned for.
+    pub gave_up: usize,
+    /// Rows that walks looked at, all queries together.
+    pub looked: u64,
+}
+
+/// Stored vectors on a device.
+pub struct VectorIndex {
+    rows: Rows,
+    links: Links,
+}
+
+impl VectorIndex {
+    /// No rows yet.
+    pub fn new(device: &Device, options: IndexOptions) -> Self {
+        let rows = Rows::new(device, options.dim);
+        let links = Links::new(options.degree, options.linking);
+        VectorIndex { rows, links }
+    }
+
+    /// Rows written, retired ones included: one more than the highest.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Rows in the graph.
+    pub fn linked(&self) -> usize {
+        self.links.linked()
+    }
+
+    /// Writes rows `first..` from `[count][dim]` values, over what was there. They can be found at once.
+    pub fn write(&mut self, device: &mut Device, first: usize, values: &[f32]) -> Result<()> {
+        let count = values.len() / self.rows.dim();
+        self.rows.write(device, first, values)?;
+        self.links.written(first..first + count);
+        Ok(())
+    }
+
+    /// Takes rows out of the graph at the next opportunity. Searches that must not find them say so in their masks.
+    pub fn retire(&mut self, rows: impl IntoIterator<Item = u32>) {
+        self.links.retire(rows);
+    }
+
+    /// Brings the graph nearer to the rows: links up to `rows_max` that wait, and takes retired ones out once they are worth a
+    /// pass. Gives how many still wait.
+    pub fn tend(&mut self, device: &mut Device, rows_max: usize) -> Result<usize> {
+        match self.rows.only_shard() {
+            Some(shard) => self.links.tend(device, shard, self.rows.len(), rows_max),
+            None => Ok(0),
+        }
+    }
+
+    /// The best rows for each query.
+    pub fn search(&mut self, device: &mut Device, search: &Search<'_>) -> Result<Found> {
+        let count = search.queries.len() / self.rows.dim();
+        if count == 0 || self.rows.len() == 0 {
+            return Ok(Found { lists: vec![Vec::new(); count], way: Way::Exact, ..Found::default() });
+        }
+        let search = Search { k: search.k.clamp(1, similarity_topk::K_MAX), ..*search };
+        let allowed = self.allowed(&search);
+        let walks = self.rows.only_shard().is_some() && self.links.linked() > 0;
+        let walks = walks
+            && match search.way {
+                Way::Exact => false,
+                Way::Graph => true,
+                Way::Auto => self.links.is_cheaper(&search, count, allowed, self.rows.len()),
+            };
+        if !walks {
+            let lists = self.rows.scan(device, &search, None)?;
+            return Ok(Found { lists, way: Way::Exact, ..Found::default() });
+        }
+        let looked_max = if search.way == Way::Graph { usize::MAX } else { allowed.max(1_000) };
+        let (mut found, tired) = self.links.walk(device, &mut self.rows, &search, looked_max)?;
+        if self.links.waiting() > 0 {
+            let fresh = self.rows.scan(device, &search, Some(self.links.waiting_bits()))?;
+            for (list, fresh) in found.lists.iter_mut().zip(fresh) {
+                list.extend(fresh);
+                best(list, search.k);
+            }
+        }
+        for &query in &tired {
+            let dim = self.rows.dim();
+            let masks = if search.masks.len() > 1 { &search.masks[query..=query] } else { search.masks };
+            let alone = Search { queries: &search.queries[query * dim..][..dim], masks, ..search };
+            found.lists[query] = self.rows.scan(device, &alone, None)?.swap_remove(0);
+        }
+        found.gave_up = tired.len();
+        Ok(found)
+    }
+
+    /// Exact inner products of each query, `[query_count][dim]`, with the rows listed for it.
+    pub fn scores(
+        &mut self,
+        device: &mut Device,
+        queries: &[f32],
+        rows: &[Vec<u32>],
+    ) -> Result<Vec<Vec<f32>>> {
+        self.rows.scores(device, queries, rows)
+    }
+
+    /// Frees all arrays.
+    pub fn destroy(self, device: &mut Device) {
+        self.rows.destroy(device);
+        self.links.destroy(device);
+    }
+
+    /// The fewest rows that any query of the batch may find.
+    fn allowed(&self, search: &Search<'_>) -> usize {
+        let ones = |mask: &Vec<u64>| mask.iter().map(|word| word.count_ones() as usize).sum();
+        search.masks.iter().map(ones).min().unwrap_or(self.rows.len())
+    }
+}
+
+/// Sorts a list, drops repeats and all but the best `k`.
+fn best(list: &mut Vec<(u32, f32)>, k: usize) {
+    list.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    list.dedup_by_key(|row| row.0);
+    list.truncate(k);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,390 @@
+//! The graph of an index: which rows are in it, how they get in and out, walks over it.
+
+use std::ops::Range;
+
+use crate::Result;
+use crate::buffer::Buffer;
+use crate::device::Device;
+use crate::index::rows::{Rows, Scratch, masks_within, room};
+use crate::index::{Found, Search, Way, best};
+use crate::kernels::graph_backlink::Requests;
+use crate::kernels::graph_link::Linking;
+use crate::kernels::graph_search::Graph;
+use crate::kernels::shared::graph_shard::{GraphShard, sketch_words};
+use crate::kernels::shared::row_shard::RowShard;
+use crate::kernels::similarity_topk::{Masks, mask_words};
+use crate::kernels::{graph_backlink, graph_link, graph_search, graph_unlink, similarity_rows};
+use crate::recording::Recording;
+
+/// Rows where walks begin.
+const ENTRIES: usize = 64;
+/// Rows of one batch do not see each other, so it is a small part of those linked before, one in so many, ...
+const BATCH_PART: usize = 24;
+/// ... and at most so many.
+const BATCH_MAX: usize = 1 << 12;
+/// Retired rows are taken out once they are one in so many of those linked: a pass over all edges costs the same for one.
+const RETIRED_PART: usize = 16;
+/// A walk looks at about so many rows for each that it keeps.
+const LOOKED_PER_KEPT: usize = 20;
+
+pub(super) struct Links {
+    degree: usize,
+    linking: Linking,
+    graph: Option<GraphShard>,
+    /// Rows where walks begin, with the hash that chose them, lowest first.
+    entries: Vec<(u32, u32)>,
+    entry_rows: Option<Buffer<u32>>,
+    linked: Bits,
+    waiting: Bits,
+    /// Linked, and to be taken out.
+    retired: Bits,
+}
+
+/// A set of rows.
+#[derive(Default)]
+struct Bits {
+    words: Vec<u64>,
+    count: usize,
+}
+
+impl Bits {
+    fn insert(&mut self, row: u32) -> bool {
+        let (word, bit) = (row as usize / 64, 1 << (row % 64));
+        if self.words.len() <= word {
+            self.words.resize(word + 1, 0);
+        }
+        let new = self.words[word] & bit == 0;
+        self.words[word] |= bit;
+        self.count += usize::from(new);
+        new
+    }
+
+    fn remove(&mut self, row: u32) -> bool {
+        let (word, bit) = (row as usize / 64, 1 << (row % 64));
+        let held = self.words.get(word).is_some_and(|word| word & bit != 0);
+        if held {
+            self.words[word] &= !bit;
+            self.count -= 1;
+        }
+        held
+    }
+
+    fn contains(&self, row: u32) -> bool {
+        self.words.get(row as usize / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
+    }
+
+    /// The first `n` rows from `first` on.
+    fn first(&self, n: usize) -> Vec<u32> {
+        let bits = self.words.iter().enumerate().flat_map(|(word, &bits)| {
+            let mut left = bits;
+            std::iter::from_fn(move || {
+                let bit = (left != 0).then(|| left.trailing_zeros())?;
+                left &= left - 1;
+                Some(word as u32 * 64 + bit)
+            })
+        });
+        bits.take(n).collect()
+    }
+}
+
+impl Links {
+    pub fn new(degree: usize, linking: Linking) -> Self {
+        Links {
+            degree,
+            linking,
+            graph: None,
+            entries: Vec::new(),
+            entry_rows: None,
+            linked: Bits::default(),
+            waiting: Bits::default(),
+            retired: Bits::default(),
+        }
+    }
+
+    pub fn linked(&self) -> usize {
+        self.linked.count
+    }
+
+    pub fn waiting(&self) -> usize {
+        self.waiting.count
+    }
+
+    pub fn waiting_bits(&self) -> &[u64] {
+        &self.waiting.words
+    }
+
+    /// A row that is linked and written anew is found by the scan until it is linked anew.
+    pub fn written(&mut self, rows: Range<usize>) {
+        for row in rows {
+            let row = row as u32;
+            if self.linked.contains(row) {
+                self.retired.insert(row);
+            }
+            self.waiting.insert(row);
+        }
+    }
+
+    pub fn retire(&mut self, rows: impl IntoIterator<Item = u32>) {
+        for row in rows {
+            self.waiting.remove(row);
+            if self.linked.contains(row) {
+                self.retired.insert(row);
+            }
+        }
+    }
+
+    pub fn tend(
+        &mut self,
+        device: &mut Device,
+        shard: &RowShard,
+        rows: usize,
+        rows_max: usize,
+    ) -> Result<usize> {
+        match &mut self.graph {
+            Some(graph) => graph.grow(device, shard.capacity())?,
+            none => *none = Some(GraphShard::create(device, shard.dim(), self.degree, shard.capacity())?),
+        }
+        let retired = self.retired.count;
+        if retired * RETIRED_PART > self.linked.count || retired > 0 && self.waiting.count == 0 {
+            self.unlink(device, shard, rows)?;
+        }
+        // Rows that are written anew must be out before they can come in: one pass for all of them.
+        let mut left = rows_max.min(self.waiting.count);
+        while left > 0 {
+            let batch = (self.linked.count / BATCH_PART).clamp(1, BATCH_MAX).min(left);
+            let joining = self.waiting.first(batch);
+            if joining.iter().any(|&row| self.retired.contains(row)) {
+                self.unlink(device, shard, rows)?;
+            }
+            self.link(device, shard, rows, &joining)?;
+            left -= joining.len();
+        }
+        Ok(self.waiting.count)
+    }
+
+    fn graph<'a>(&'a self, shard: &'a RowShard, rows: usize) -> Graph<'a> {
+        Graph {
+            shard,
+            rows,
+            graph: self.graph.as_ref().expect("made by tend"),
+            entries: self.entry_rows.as_ref().expect("made by tend"),
+            entry_count: self.entries.len(),
+        }
+    }
+
+    fn link(&mut self, device: &mut Device, shard: &RowShard, rows: usize, joining: &[u32]) -> Result<()> {
+        room(device, &mut self.entry_rows, "graph entries", ENTRIES)?;
+        let join = device.upload("joining rows", joining)?;
+        let picks = device.create("picked edges", joining.len() * self.degree)?;
+        let words = sketch_words(shard.dim());
+        let made = device.create("made sketches", joining.len() * words)?;
+        let mut recording = Recording::new();
+        graph_link::record(
+            &mut recording,
+            &self.graph(shard, rows),
+            &self.linking,
+            &join,
+            joining.len(),
+            &picks,
+            &made,
+        );
+        let sketches = &self.graph(shard, rows).graph.sketches;
+        for (place, &row) in joining.iter().enumerate() {
+            recording.copy(&made, place * words, sketches, row as usize * words, words);
+        }
+        let read = recording.read_all(&picks);
+        let picked = device.run(recording)?;
+        device.destroy(join);
+        device.destroy(picks);
+        device.destroy(made);
+
+        // Every pick asks for an edge back, and the rows that join ask for their own.
+        let lists = picked.get(&read).chunks_exact(self.degree);
+        let mut asked: Vec<(u32, u32)> = Vec::new();
+        for (&row, picks) in joining.iter().zip(lists) {
+            for pick in picks.iter().take_while(|pick| **pick > 0).map(|pick| pick - 1) {
+                asked.push((pick, row));
+                asked.push((row, pick));
+            }
+        }
+        asked.sort_unstable();
+        self.ask(device, shard, rows, &asked)?;
+        for &row in joining {
+            self.waiting.remove(row);
+            self.linked.insert(row);
+            self.offer_entry(row);
+        }
+        self.upload_entries(device)
+    }
+
+    /// Edges from the first of each pair to the second; pairs are sorted.
+    fn ask(
+        &mut self,
+        device: &mut Device,
+        shard: &RowShard,
+        rows: usize,
+        asked: &[(u32, u32)],
+    ) -> Result<()> {
+        let (mut targets, mut offsets) = (Vec::new(), vec![0u32]);
+        for of_one in asked.chunk_by(|a, b| a.0 == b.0) {
+            targets.push(of_one[0].0);
+            offsets.push(offsets[offsets.len() - 1] + of_one.len() as u32);
+        }
+        let sources: Vec<u32> = asked.iter().map(|pair| pair.1).collect();
+        if targets.is_empty() {
+            return Ok(());
+        }
+        let (targets, offsets, sources) = (
+            device.upload("asked rows", &targets)?,
+            device.upload("asking offsets", &offsets)?,
+            device.upload("asking rows", &sources)?,
+        );
+        let requests =
+            Requests { targets: &targets, target_count: targets.len(), offsets: &offsets, sources: &sources };
+        let mut recording = Recording::new();
+        graph_backlink::record(&mut recording, &self.graph(shard, rows), &requests, self.linking.alpha);
+        device.run(recording)?;
+        device.destroy(targets);
+        device.destroy(offsets);
+        device.destroy(sources);
+        Ok(())
+    }
+
+    fn unlink(&mut self, device: &mut Device, shard: &RowShard, rows: usize) -> Result<()> {
+        self.retired.words.resize(mask_words(rows), 0);
+        let gone = device.upload("gone rows", &self.retired.words)?;
+        let mut recording = Recording::new();
+        graph_unlink::record(&mut recording, &self.graph(shard, rows), &gone, self.linking.alpha);
+        device.run(recording)?;
+        device.destroy(gone);
+        let retired = std::mem::take(&mut self.retired);
+        for row in retired.first(retired.count) {
+            self.linked.remove(row);
+        }
+        self.entries.retain(|(_, row)| !retired.contains(*row));
+        if self.entries.len() < ENTRIES / 2 {
+            for row in self.linked.first(self.linked.count) {
+                self.offer_entry(row);
+            }
+        }
+        self.upload_entries(device)
+    }
+
+    /// Entries are the rows of the lowest hashes: a sample of all that were linked.
+    fn offer_entry(&mut self, row: u32) {
+        let offer = (hash(row), row);
+        let place = self.entries.partition_point(|entry| *entry < offer);
+        if place < ENTRIES && self.entries.get(place) != Some(&offer) {
+            self.entries.insert(place, offer);
+            self.entries.truncate(ENTRIES);
+        }
+    }
+
+    fn upload_entries(&mut self, device: &mut Device) -> Result<()> {
+        let rows: Vec<u32> = self.entries.iter().map(|entry| entry.1).collect();
+        let buffer = room(device, &mut self.entry_rows, "graph entries", ENTRIES)?;
+        let mut recording = Recording::new();
+        recording.write(buffer, 0, &rows);
+        device.run(recording).map(|_| ())
+    }
+
+    /// Whether a walk should look at fewer rows than a scan, weighed with what a look costs either way.
+    pub fn is_cheaper(&self, search: &Search<'_>, queries: usize, allowed: usize, rows: usize) -> bool {
+        let width = search.width.max(search.k);
+        let looked = (width * LOOKED_PER_KEPT) as f64 * rows as f64 / allowed.max(1) as f64;
+        // Rows scanned in the time of one that is walked to, measured: alone both wait for memory, together the scan does not.
+        let pace = match queries {
+            0..8 => 1.0,
+            8..64 => 3.0,
+            _ => 5.0,
+        };
+        looked * pace < allowed as f64
+    }
+
+    /// The best linked rows, and the queries whose walks gave up.
+    pub fn walk(
+        &self,
+        device: &mut Device,
+        rows: &mut Rows,
+        search: &Search<'_>,
+        looked_max: usize,
+    ) -> Result<(Found, Vec<usize>)> {
+        let queries = rows.padded(search.queries);
+        let (len, count) = (rows.len(), search.queries.len() / rows.dim());
+        let masks = masks_within(search.masks, None, len);
+        let width = search.width.max(search.k);
+        // Estimates are good enough that the best k are among the first few more.
+        let kept = (search.k + search.k / 4 + 4).min(width);
+        let (shard, scratch) = rows.shard_and_scratch();
+        let Scratch { queries: probes, masks: mask, ids, scores, looked, offsets, exact, .. } = scratch;
+        let probes = room(device, probes, "queries", queries.len())?;
+        let mask = room(device, mask, "row masks", masks.len() * mask_words(len))?;
+        let ids = room(device, ids, "top ids", count * kept)?;
+        let scores = room(device, scores, "top scores", count * kept)?;
+        let looked = room(device, looked, "rows looked at", count)?;
+        let offsets = room(device, offsets, "pair offsets", count + 1)?;
+        let exact = room(device, exact, "pair scores", count * kept)?;
+        let mut recording = Recording::new();
+        recording.write(probes, 0, &queries);
+        if !masks.is_empty() {
+            recording.write(mask, 0, &masks.concat());
+        }
+        let starts: Vec<u32> = (0..=count).map(|query| (query * kept) as u32).collect();
+        recording.write(offsets, 0, &starts);
+        let walk = graph_search::Search {
+            graph: self.graph(shard, len),
+            row_base: 0,
+            queries: probes,
+            query_count: count,
+            masks: match masks.len() {
+                0 => Masks::None,
+                1 => Masks::Shared(mask),
+                _ => Masks::PerQuery(mask),
+            },
+            k: kept,
+            width,
+            looked_max,
+        };
+        graph_search::record(&mut recording, &walk, ids, scores, looked);
+        let pair_count = count * kept;
+        let pairs = similarity_rows::Pairs { queries: probes, query_count: count, offsets, ids, pair_count };
+        similarity_rows::record(&mut recording, shard, len, 0, &pairs, exact);
+        let (ids, exact) = (recording.read(ids, 0, pair_count), recording.read(exact, 0, pair_count));
+        let looked = recording.read(looked, 0, count);
+        let reads = device.run(recording)?;
+        let looked = reads.get(&looked);
+        let lists = reads.get(&ids).chunks_exact(kept).zip(reads.get(&exact).chunks_exact(kept));
+        let list = |(ids, exact): (&[u32], &[f32])| {
+            let rows = ids.iter().zip(exact).take_while(|(id, _)| **id != u32::MAX);
+            let mut list: Vec<(u32, f32)> =
+                rows.map(|(id, score)| (*id, *score)).filter(|row| row.1 >= search.score_min).collect();
+            best(&mut list, search.k);
+            list
+        };
+        let found = Found {
+            lists: lists.map(list).collect(),
+            way: Way::Graph,
+            gave_up: 0,
+            looked: looked.iter().map(|looked| u64::from(*looked)).sum(),
+        };
+        let tired = (0..count).filter(|query| looked[*query] as usize >= looked_max).collect();
+        Ok((found, tired))
+    }
+
+    pub fn destroy(self, device: &mut Device) {
+        if let Some(graph) = self.graph {
+            graph.destroy(device);
+        }
+        if let Some(entries) = self.entry_rows {
+            device.destroy(entries);
+        }
+    }
+}
+
+/// Mixes a row's number (the finaliser of MurmurHash3).
+fn hash(row: u32) -> u32 {
+    let mut bits = row.wrapping_add(1).wrapping_mul(0x9e37_79b9);
+    bits = (bits ^ (bits >> 16)).wrapping_mul(0x85eb_ca6b);
+    bits = (bits ^ (bits >> 13)).wrapping_mul(0xc2b2_ae35);
+    bits ^ (bits >> 16)
+}

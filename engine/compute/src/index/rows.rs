@@ -1,0 +1,273 @@
+//! The rows of an index: shards, the exact scan over them, exact scores of listed rows.
+
+use crate::Result;
+use crate::buffer::Buffer;
+use crate::device::Device;
+use crate::element::Stored;
+use crate::index::{Search, best};
+use crate::kernels::shared::row_shard::{DIM_MULTIPLE, RowShard};
+use crate::kernels::{encode_rows, similarity_rows, similarity_topk};
+use crate::recording::Recording;
+
+/// Rows that one upload takes at most, so that a rebuild needs no second copy of everything.
+const UPLOAD_ROWS: usize = 1 << 14;
+/// First capacity of a shard, rows.
+const SHARD_ROWS_MIN: usize = 1 << 10;
+/// Most rows of a shard whatever the binding limit.
+const SHARD_ROWS_MAX: u64 = 1 << 26;
+
+/// All rows.
+pub(super) struct Rows {
+    dim: usize,
+    padded: usize,
+    shard_rows_max: usize,
+    shards: Vec<RowShard>,
+    len: usize,
+    scratch: Scratch,
+}
+
+/// Buffers that searches share, each as long as was ever needed.
+#[derive(Default)]
+pub(super) struct Scratch {
+    upload: Option<Buffer<f32>>,
+    pub queries: Option<Buffer<f32>>,
+    pub masks: Option<Buffer<u64>>,
+    pub ids: Option<Buffer<u32>>,
+    pub scores: Option<Buffer<f32>>,
+    pub looked: Option<Buffer<u32>>,
+    pub offsets: Option<Buffer<u32>>,
+    pub exact: Option<Buffer<f32>>,
+}
+
+/// The buffer, made anew if it is too short; what it held is lost.
+pub(super) fn room<'a, T: Stored>(
+    device: &mut Device,
+    buffer: &'a mut Option<Buffer<T>>,
+    label: &'static str,
+    len: usize,
+) -> Result<&'a Buffer<T>> {
+    if buffer.as_ref().is_none_or(|buffer| buffer.len() < len) {
+        if let Some(short) = buffer.take() {
+            device.destroy(short);
+        }
+        *buffer = Some(device.create(label, len.max(1))?);
+    }
+    Ok(buffer.as_ref().expect("made above"))
+}
+
+impl Rows {
+    pub fn new(device: &Device, dim: usize) -> Self {
+        let padded = dim.next_multiple_of(DIM_MULTIPLE);
+        // Masks want whole words of 64 rows.
+        let fits =
+            RowShard::capacity_max(padded, device.info().binding_bytes_max).min(SHARD_ROWS_MAX as usize);
+        let shard_rows_max = (fits / 64 * 64).max(64);
+        Rows { dim, padded, shard_rows_max, shards: Vec::new(), len: 0, scratch: Scratch::default() }
+    }
+
+    pub fn dim(&self) -> usize {
+        self.dim
+    }
+
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The shard, if all rows are in one and always will be as long as they fit it.
+    pub fn only_shard(&self) -> Option<&RowShard> {
+        match self.shards.as_slice() {
+            [shard] => Some(shard),
+            _ => None,
+        }
+    }
+
+    pub fn write(&mut self, device: &mut Device, first: usize, values: &[f32]) -> Result<()> {
+        assert!(values.len().is_multiple_of(self.dim), "part of a vector, this is a bug");
+        let end = first + values.len() / self.dim;
+        self.make_room(device, end)?;
+        let mut at = first;
+        while at < end {
+            let shard = at / self.shard_rows_max;
+            let stop = end.min((shard + 1) * self.shard_rows_max).min(at + UPLOAD_ROWS);
+            let part =
+                pad(&values[(at - first) * self.dim..(stop - first) * self.dim], self.dim, self.padded);
+            let upload = room(device, &mut self.scratch.upload, "row upload", part.len())?;
+            let mut recording = Recording::new();
+            recording.write(upload, 0, &part);
+            let place = at % self.shard_rows_max;
+            encode_rows::record(&mut recording, upload, stop - at, &self.shards[shard], place);
+            device.run(recording)?;
+            at = stop;
+        }
+        self.len = self.len.max(end);
+        Ok(())
+    }
+
+    fn make_room(&mut self, device: &mut Device, rows: usize) -> Result<()> {
+        while self.shards.len() * self.shard_rows_max < rows {
+            let first = SHARD_ROWS_MIN.min(self.shard_rows_max);
+            if let Some(last) = self.shards.last_mut() {
+                last.grow(device, self.shard_rows_max)?;
+            }
+            self.shards.push(RowShard::create(device, self.padded, first)?);
+        }
+        if let Some(last) = self.shards.len().checked_sub(1) {
+            let wanted = rows - last * self.shard_rows_max;
+            if self.shards[last].capacity() < wanted {
+                let room = (wanted + wanted / 16).min(self.shard_rows_max);
+                self.shards[last].grow(device, room)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Queries as the device takes them.
+    pub fn padded(&self, queries: &[f32]) -> Vec<f32> {
+        pad(queries, self.dim, self.padded)
+    }
+
+    pub fn shard_and_scratch(&mut self) -> (&RowShard, &mut Scratch) {
+        (&self.shards[0], &mut self.scratch)
+    }
+
+    /// The best rows of every query by a scan of all rows, or of those whose bits are set in `only`.
+    pub fn scan(
+        &mut self,
+        device: &mut Device,
+        search: &Search<'_>,
+        only: Option<&[u64]>,
+    ) -> Result<Vec<Vec<(u32, f32)>>> {
+        let queries = self.padded(search.queries);
+        let (count, k) = (queries.len() / self.padded, search.k);
+        let masks = masks_within(search.masks, only, self.len);
+        let mut lists = vec![Vec::new(); count];
+        for (number, shard) in self.shards.iter().enumerate() {
+            let base = number * self.shard_rows_max;
+            let rows = (self.len - base).min(self.shard_rows_max);
+            let words = base / 64..base / 64 + similarity_topk::mask_words(rows);
+            let bits: Vec<u64> = masks.iter().flat_map(|mask| mask[words.clone()].iter().copied()).collect();
+            let Scratch { queries: probes, masks: mask, ids, scores, .. } = &mut self.scratch;
+            let probes = room(device, probes, "queries", queries.len())?;
+            let mask = room(device, mask, "row masks", bits.len())?;
+            let ids = room(device, ids, "top ids", count * k)?;
+            let scores = room(device, scores, "top scores", count * k)?;
+            let mut recording = Recording::new();
+            recording.write(probes, 0, &queries);
+            recording.write(mask, 0, &bits);
+            let search = similarity_topk::Search {
+                shard,
+                rows,
+                row_base: base as u32,
+                queries: probes,
+                query_count: count,
+                masks: match masks.len() {
+                    0 => similarity_topk::Masks::None,
+                    1 => similarity_topk::Masks::Shared(mask),
+                    _ => similarity_topk::Masks::PerQuery(mask),
+                },
+                k,
+                score_min: search.score_min,
+            };
+            similarity_topk::record(&mut recording, &search, ids, scores);
+            let (ids, scores) = (recording.read(ids, 0, count * k), recording.read(scores, 0, count * k));
+            let reads = device.run(recording)?;
+            let found = reads.get(&ids).chunks_exact(k).zip(reads.get(&scores).chunks_exact(k));
+            for (list, (ids, scores)) in lists.iter_mut().zip(found) {
+                let rows = ids.iter().zip(scores).take_while(|(id, _)| **id != u32::MAX);
+                list.extend(rows.map(|(id, score)| (*id, *score)));
+            }
+        }
+        if self.shards.len() > 1 {
+            lists.iter_mut().for_each(|list| best(list, k));
+        }
+        Ok(lists)
+    }
+
+    pub fn scores(
+        &mut self,
+        device: &mut Device,
+        queries: &[f32],
+        rows: &[Vec<u32>],
+    ) -> Result<Vec<Vec<f32>>> {
+        let mut products: Vec<Vec<f32>> = rows.iter().map(|rows| vec![0.0; rows.len()]).collect();
+        let listed: Vec<u32> = rows.iter().flatten().copied().collect();
+        if listed.is_empty() {
+            return Ok(products);
+        }
+        let mut offsets = vec![0u32];
+        offsets.extend(rows.iter().scan(0, |sum, rows| {
+            *sum += rows.len() as u32;
+            Some(*sum)
+        }));
+        let queries = self.padded(queries);
+        let Scratch { queries: probes, ids, offsets: starts, exact, .. } = &mut self.scratch;
+        let probes = room(device, probes, "queries", queries.len())?;
+        let starts = room(device, starts, "pair offsets", offsets.len())?;
+        let ids = room(device, ids, "pair ids", listed.len())?;
+        let exact = room(device, exact, "pair scores", listed.len())?;
+        let mut recording = Recording::new();
+        recording.write(probes, 0, &queries);
+        recording.write(starts, 0, &offsets);
+        recording.write(ids, 0, &listed);
+        let pairs = similarity_rows::Pairs {
+            queries: probes,
+            query_count: rows.len(),
+            offsets: starts,
+            ids,
+            pair_count: listed.len(),
+        };
+        for (number, shard) in self.shards.iter().enumerate() {
+            let base = number * self.shard_rows_max;
+            let here = (self.len - base).min(self.shard_rows_max);
+            similarity_rows::record(&mut recording, shard, here, base as u32, &pairs, exact);
+        }
+        let read = recording.read(exact, 0, listed.len());
+        let reads = device.run(recording)?;
+        let mut values = reads.get(&read);
+        for products in &mut products {
+            let (own, rest) = values.split_at(products.len());
+            products.copy_from_slice(own);
+            values = rest;
+        }
+        Ok(products)
+    }
+
+    pub fn destroy(self, device: &mut Device) {
+        self.shards.into_iter().for_each(|shard| shard.destroy(device));
+        let Scratch { upload, queries, masks, ids, scores, looked, offsets, exact } = self.scratch;
+        [upload, queries, scores, exact].into_iter().flatten().for_each(|buffer| device.destroy(buffer));
+        [ids, looked, offsets].into_iter().flatten().for_each(|buffer| device.destroy(buffer));
+        masks.into_iter().for_each(|buffer| device.destroy(buffer));
+    }
+}
+
+/// The masks of a search over `rows` rows, each within `only`.
+pub(super) fn masks_within(masks: &[Vec<u64>], only: Option<&[u64]>, rows: usize) -> Vec<Vec<u64>> {
+    let words = similarity_topk::mask_words(rows);
+    match (masks, only) {
+        ([], None) => Vec::new(),
+        ([], Some(only)) => vec![within(&vec![u64::MAX; words], only)],
+        (masks, only) => {
+            let shared = masks.windows(2).all(|pair| pair[0] == pair[1]);
+            let masks = if shared { &masks[..1] } else { masks };
+            masks.iter().map(|mask| only.map_or_else(|| mask.clone(), |only| within(mask, only))).collect()
+        }
+    }
+}
+
+fn within(mask: &[u64], only: &[u64]) -> Vec<u64> {
+    mask.iter().zip(only.iter().chain(std::iter::repeat(&0))).map(|(a, b)| a & b).collect()
+}
+
+/// Vectors with zeros behind each.
+fn pad(values: &[f32], dim: usize, padded: usize) -> Vec<f32> {
+    if dim == padded {
+        return values.to_vec();
+    }
+    let mut rows = Vec::with_capacity(values.len() / dim * padded);
+    for row in values.chunks_exact(dim) {
+        rows.extend_from_slice(row);
+        rows.resize(rows.len() + padded - dim, 0.0);
+    }
+    rows
+}

@@ -1,0 +1,215 @@
+//! `graph_backlink`: edges back to rows that have edges to a row.
+//!
+//! - Input: codes and factors of a `RowShard`; in CSR, for each of `targets`, u32 `[targets]`, all different, the rows that
+//!   ask for an edge: `offsets`, u32 `[targets + 1]` from 0, and `sources`, u32.
+//! - A target's edges and its sources together become its list: all of them while they are at most `degree`, else those
+//!   that `diversify` keeps. The list is sorted by estimated inner product with the target, then by row.
+//! - Output: `edges` of a `GraphShard`, the lists of the targets alone.
+//! - Tolerance: none, as in `graph_search`.
+
+use super::graph_search::{ABSENT, Graph, drawn_edges};
+use super::shared::diversify::{Near, diversify, sort};
+use super::shared::graph_shard::{CodedRows, probe_of};
+use super::shared::map_in_parallel;
+use crate::args::Args;
+use crate::buffer::Buffer;
+use crate::case::{Case, Draw};
+use crate::element::Element;
+use crate::kernel::{Binding, Grid, Kernel, Params as _, Tolerance};
+use crate::kernels::encode_rows::{Rows, encoded};
+use crate::recording::Recording;
+
+crate::params! {
+    /// Parameters of `graph_backlink`.
+    pub struct Params {
+        /// Dimensions of a row.
+        pub dim: u32,
+        /// Edges of a row.
+        pub degree: u32,
+        /// Rows whose lists change.
+        pub targets: u32,
+        /// See `graph_link`.
+        pub alpha: f32,
+    }
+}
+
+/// The descriptor.
+pub static KERNEL: Kernel = Kernel {
+    name: "graph_backlink",
+    bindings: &[
+        Binding::read("codes", Element::U32),
+        Binding::read("factors", Element::F32),
+        Binding::read("targets", Element::U32),
+        Binding::read("offsets", Element::U32),
+        Binding::read("sources", Element::U32),
+        Binding::read_write("edges", Element::U32),
+    ],
+    params: Params::FIELDS,
+    workgroup: [32, 1, 1],
+    grid: Grid::per("targets", 1),
+    tolerance: Tolerance::Exact,
+    reference,
+    cpu,
+    sources: &[],
+    absent: ABSENT,
+    cases,
+};
+
+/// Who asks for edges back.
+#[derive(Clone, Copy, Debug)]
+pub struct Requests<'a> {
+    /// Rows whose lists change, all different, `[target_count]`.
+    pub targets: &'a Buffer<u32>,
+    /// How many.
+    pub target_count: usize,
+    /// Where the sources of each begin, `[target_count + 1]`.
+    pub offsets: &'a Buffer<u32>,
+    /// Rows that ask.
+    pub sources: &'a Buffer<u32>,
+}
+
+/// Records the change of the lists of all targets.
+pub fn record(recording: &mut Recording, graph: &Graph<'_>, requests: &Requests<'_>, alpha: f32) {
+    graph.check();
+    let Requests { targets, target_count, offsets, sources } = *requests;
+    let room = targets.len() >= target_count && offsets.len() > target_count;
+    assert!(room, "{target_count} targets in {}, this is a bug", targets.erase());
+    if target_count == 0 {
+        return;
+    }
+    let params = Params {
+        dim: graph.shard.dim() as u32,
+        degree: graph.graph.degree() as u32,
+        targets: target_count as u32,
+        alpha,
+    };
+    let (codes, factors) = (graph.shard.codes.erase(), graph.shard.factors.erase());
+    let lists = [targets.erase(), offsets.erase(), sources.erase()];
+    let edges = graph.graph.edges.erase();
+    recording.dispatch(&KERNEL, &params, &[codes, factors, lists[0], lists[1], lists[2], edges]);
+}
+
+fn reference(args: &mut Args<'_>) {
+    let params: Params = args.params();
+    let (dim, degree) = (params.dim as usize, params.degree as usize);
+    let codes: &[u8] = bytemuck::cast_slice(args.read::<u32>(0));
+    let rows = CodedRows { simd: args.simd(), dim, codes, factors: args.read(1) };
+    let (targets, offsets): (&[u32], &[u32]) = (args.read(2), args.read(3));
+    let (sources, edges): (&[u32], &mut [u32]) = (args.read(4), args.write(5));
+    for target in 0..params.targets as usize {
+        let row = targets[target];
+        let list = &mut edges[row as usize * degree..][..degree];
+        let mut own = Vec::new();
+        let probe = probe_of(&rows, row, &mut own);
+        let near = |other: u32| {
+            let products =
+                rows.codes(other).iter().zip(probe.codes).map(|(a, b)| i32::from(*a) * i32::from(*b));
+            Near { row: other, score: probe.estimate(products.sum(), rows.scale(other)) }
+        };
+        let asking = &sources[offsets[target] as usize..offsets[target + 1] as usize];
+        let before = list.iter().take_while(|edge| **edge > 0).map(|edge| edge - 1);
+        let mut together: Vec<Near> = before.chain(asking.iter().copied()).map(near).collect();
+        sort(&mut together);
+        let kept = if together.len() > degree {
+            diversify(&rows, row, &together, degree, params.alpha, &mut Vec::new())
+        } else {
+            together.iter().map(|near| near.row).collect()
+        };
+        list.fill(0);
+        list.iter_mut().zip(kept).for_each(|(edge, other)| *edge = other + 1);
+    }
+}
+
+/// Targets of one task.
+const TASK_TARGETS: usize = 32;
+
+fn cpu(args: &mut Args<'_>) {
+    let params: Params = args.params();
+    let (dim, degree) = (params.dim as usize, params.degree as usize);
+    let codes: &[u8] = bytemuck::cast_slice(args.read::<u32>(0));
+    let rows = CodedRows { simd: args.simd(), dim, codes, factors: args.read(1) };
+    let targets = &args.read::<u32>(2)[..params.targets as usize];
+    let (offsets, sources): (&[u32], &[u32]) = (args.read(3), args.read(4));
+    let edges: &mut [u32] = args.write(5);
+    let places: Vec<usize> = (0..targets.len()).collect();
+    let before: &[u32] = edges;
+    let lists = map_in_parallel(&places, TASK_TARGETS, |places| {
+        let (mut own, mut codes, mut sums) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut others, mut together) = (Vec::new(), Vec::new());
+        let list = |&target: &usize| {
+            let row = targets[target];
+            let probe = probe_of(&rows, row, &mut own);
+            others.clear();
+            let list = &before[row as usize * degree..][..degree];
+            others.extend(list.iter().take_while(|edge| **edge > 0).map(|edge| edge - 1));
+            others.extend_from_slice(&sources[offsets[target] as usize..offsets[target + 1] as usize]);
+            others.iter().for_each(|&other| rows.fetch(other));
+            estimated(&rows, &others, &probe, &mut sums, &mut together);
+            if together.len() > degree {
+                return diversify(&rows, row, &together, degree, params.alpha, &mut codes);
+            }
+            together.iter().map(|near| near.row).collect()
+        };
+        places.iter().map(list).collect()
+    });
+    for (row, kept) in targets.iter().zip(lists) {
+        let list = &mut edges[*row as usize * degree..][..degree];
+        list.fill(0);
+        list.iter_mut().zip(kept).for_each(|(edge, other)| *edge = other + 1);
+    }
+}
+
+/// Rows with their estimates, sorted, in `near`; `sums` is room.
+pub(crate) fn estimated(
+    rows: &CodedRows<'_>,
+    others: &[u32],
+    probe: &super::shared::graph_shard::Probe<'_>,
+    sums: &mut Vec<i32>,
+    near: &mut Vec<Near>,
+) {
+    let scores = rows.estimates(others, probe, sums);
+    near.clear();
+    near.extend(others.iter().zip(scores).map(|(&row, score)| Near { row, score }));
+    sort(near);
+}
+
+fn cases(seed: u64) -> Vec<Case> {
+    let draw = &mut Draw::new(seed);
+    let mut cases = Vec::new();
+    let mut case = |stored: Rows, rows: usize, target_count: usize, asking_max: usize, alpha: f32| {
+        let (dim, degree) = (64, 6);
+        let values = stored.draw(draw, rows, dim);
+        let (_, codes, factors) = encoded(&values, dim);
+        let edges = drawn_edges(draw, &values, dim, degree);
+        let targets: Vec<u32> =
+            (0..target_count).map(|target| (target * rows / target_count) as u32).collect();
+        let (mut offsets, mut sources) = (vec![0u32], Vec::new());
+        for &target in &targets {
+            for _ in 0..draw.below(asking_max + 1) {
+                // Some ask twice, or have an edge already.
+                let source = draw.below(rows) as u32;
+                sources.extend((source != target).then_some(source));
+            }
+            offsets.push(sources.len() as u32);
+        }
+        sources.push(0);
+        let params = Params { dim: dim as u32, degree: degree as u32, targets: target_count as u32, alpha };
+        cases.push(
+            Case::new(format!("{stored:?} {target_count} of {rows}, up to {asking_max} ask"), &params)
+                .bind(&codes)
+                .bind(&factors)
+                .bind(&[targets, vec![0]].concat())
+                .bind(&offsets)
+                .bind(&sources)
+                .bind(&edges),
+        );
+    };
+    for stored in Rows::ALL {
+        case(stored, 120, 40, 5, 1.0);
+        case(stored, 120, 100, 20, 1.2);
+    }
+    for targets in [0, 1, 31, 32, 33, 65] {
+        case(Rows::Uniform, 66, targets, 3, 1.1);
+    }
+    cases
+}

@@ -1,0 +1,268 @@
+//! The CPU form of a walk over the graph (the law is in `graph_search`).
+//!
+//! The beam is one array, best first, of 64-bit keys: score and id decide the order, three bits tell what is known of the row.
+//! It ends with the `width`-th allowed row.
+
+use super::graph_shard::{CodedRows, Probe, sketch_words};
+use crate::simd::fetch;
+
+/// Where a walk goes.
+#[derive(Clone, Copy)]
+pub(crate) struct Terrain<'a> {
+    pub rows: CodedRows<'a>,
+    /// Row + 1, `[rows][degree]`.
+    pub edges: &'a [u32],
+    pub degree: usize,
+    /// As in `GraphShard`.
+    pub sketches: &'a [u32],
+    /// Rows where every walk begins.
+    pub entries: &'a [u32],
+    /// Rows there are.
+    pub count: usize,
+}
+
+impl<'a> Terrain<'a> {
+    /// Edge words of a row; the list ends at the first 0.
+    pub fn edges(&self, row: u32) -> &'a [u32] {
+        &self.edges[row as usize * self.degree..][..self.degree]
+    }
+}
+
+impl Terrain<'_> {
+    /// Asks for what refining and expanding a row will read.
+    fn fetch(&self, row: u32) {
+        self.rows.fetch(row);
+        fetch(self.edges(row));
+    }
+}
+
+/// How far a walk goes.
+#[derive(Clone, Copy)]
+pub(crate) struct Reach<'a> {
+    /// Bits of rows that count; all if there are none.
+    pub mask: Option<&'a [u64]>,
+    /// Allowed rows it keeps.
+    pub width: usize,
+    /// Rows it looks at before it gives up.
+    pub looked_max: usize,
+}
+
+/// Room for walks, one after the other.
+#[derive(Default)]
+pub(crate) struct Walk {
+    visited: Vec<u64>,
+    looked: Vec<u32>,
+    beam: Vec<u64>,
+    /// Allowed rows in `beam`.
+    found: usize,
+    /// No row before this place of `beam` waits for anything.
+    cursor: usize,
+    /// Keys that are not under this one have no place in the beam.
+    limit: u64,
+    sums: Vec<i32>,
+}
+
+/// The row's edges were followed.
+const EXPANDED: u64 = 1;
+/// Its score comes from its codes, not from its sketch.
+const FINE: u64 = 2;
+/// The mask leaves it out.
+const DENIED: u64 = 4;
+
+/// Rows are asked for so many places ahead of their turn to be refined.
+const FETCH_AHEAD: usize = 2;
+/// Up to this length, moving keys one by one from the end is quicker than searching for the place.
+const SHORT: usize = 128;
+
+fn key(score: f32, row: u32) -> u64 {
+    let bits = score.to_bits();
+    let ascending = if bits >> 31 == 0 { bits | 1 << 31 } else { !bits };
+    u64::from(!ascending) << 32 | u64::from(row) << 3
+}
+
+fn row_of(key: u64) -> u32 {
+    key as u32 >> 3
+}
+
+fn score_of(key: u64) -> f32 {
+    let ascending = !((key >> 32) as u32);
+    f32::from_bits(if ascending >> 31 == 1 { ascending ^ 1 << 31 } else { !ascending })
+}
+
+impl Walk {
+    /// Walks towards `probe`. What was found is there until the next walk.
+    pub fn run(&mut self, terrain: &Terrain<'_>, probe: &Probe<'_>, reach: &Reach<'_>) {
+        for row in self.looked.drain(..) {
+            self.visited[row as usize / 64] = 0;
+        }
+        self.visited.resize(self.visited.len().max(terrain.count.div_ceil(64)), 0);
+        self.beam.clear();
+        (self.found, self.cursor, self.limit) = (0, 0, u64::MAX);
+
+        self.meet(terrain, probe, reach, terrain.entries, 0);
+        while let Some(place) = self.next() {
+            let key = self.beam[place];
+            if key & FINE == 0 {
+                self.refine(terrain, probe, place, reach.width);
+                continue;
+            }
+            if self.looked.len() >= reach.looked_max {
+                break;
+            }
+            self.beam[place] |= EXPANDED;
+            self.cursor = place + 1;
+            self.meet(terrain, probe, reach, terrain.edges(row_of(key)), 1);
+        }
+    }
+
+    /// The allowed rows found, best first, with their estimates.
+    pub fn found(&self) -> impl Iterator<Item = (u32, f32)> {
+        // A walk that gave up leaves rows it has only a sketch of.
+        let fine = self.beam.iter().filter(|&key| key & (DENIED | FINE) == FINE);
+        fine.map(|&key| (row_of(key), score_of(key)))
+    }
+
+    /// How many rows were looked at.
+    pub fn looked(&self) -> usize {
+        self.looked.len()
+    }
+
+    /// Place of the best row that waits to be refined or expanded.
+    fn next(&mut self) -> Option<usize> {
+        while self.beam.get(self.cursor)? & EXPANDED != 0 {
+            self.cursor += 1;
+        }
+        Some(self.cursor)
+    }
+
+    /// Estimates rows that were not met before by their sketches and places them. `words` are rows + `one`; a list of edges, where
+    /// that is 1, ends at 0.
+    fn meet(&mut self, terrain: &Terrain<'_>, probe: &Probe<'_>, reach: &Reach<'_>, words: &[u32], one: u32) {
+        let (simd, dim, sketches) = (terrain.rows.simd, terrain.rows.dim, terrain.sketches);
+        let stride = sketch_words(dim);
+        let first = self.looked.len();
+        self.looked.resize(first + words.len(), 0);
+        let fresh = &mut self.looked[first..];
+        let visited = self.visited.as_mut_slice();
+        assert!(visited.len() * 64 >= terrain.count && sketches.len() >= terrain.count * stride);
+        // Half of all rows were met before, without a pattern that a processor could foresee: each is written, and the next one
+        // over it if it was.
+        let mut count = 0;
+        for &word in words {
+            if word < one {
+                break;
+            }
+            let row = word - one;
+            assert!(
+                (row as usize) < terrain.count,
+                "a walk to row {row} of {}, this is a bug",
+                terrain.count
+            );
+            let bit = 1u64 << (row % 64);
+            // SAFETY: the row is below `terrain.count`, which both arrays were checked for above; `count` is at most the number of
+            // words that came before, and there is room for all.
+            unsafe {
+                let seen = visited.get_unchecked_mut(row as usize / 64);
+                *fresh.get_unchecked_mut(count) = row;
+                count += usize::from(*seen & bit == 0);
+                *seen |= bit;
+                fetch(sketches.get_unchecked(row as usize * stride..row as usize * stride + dim / 32 + 1));
+            }
+        }
+        self.looked.truncate(first + count);
+        self.sums.resize(count, 0);
+        simd.dot_signs(sketches, stride, &self.looked[first..], probe.codes, &mut self.sums);
+        for place in 0..count {
+            let row = self.looked[first + place];
+            // `dot_signs` has checked that the row has a sketch.
+            let factor = f32::from_bits(sketches[row as usize * stride + dim / 32]);
+            let key = key(probe.estimate_sketch(self.sums[place], factor), row);
+            if key < self.limit {
+                let allowed = reach.mask.is_none_or(|mask| mask[row as usize / 64] >> (row % 64) & 1 == 1);
+                self.place(terrain, key, allowed, reach.width);
+            }
+        }
+    }
+
+    /// Gives a row the score of its codes.
+    fn refine(&mut self, terrain: &Terrain<'_>, probe: &Probe<'_>, place: usize, width: usize) {
+        if let Some(ahead) = self.beam.get(place + FETCH_AHEAD).filter(|key| *key & FINE == 0) {
+            terrain.fetch(row_of(*ahead));
+        }
+        let old = self.beam[place];
+        let row = row_of(old);
+        self.sums.resize(1, 0);
+        terrain.rows.simd.dot_codes(terrain.rows.codes, &[row], probe.codes, &mut self.sums);
+        let score = probe.estimate(self.sums[0], terrain.rows.scale(row));
+        let new = key(score, row) | FINE | old & DENIED;
+        if new < old {
+            let to = self.beam[..place].partition_point(|&other| other < new);
+            self.beam.copy_within(to..place, to + 1);
+            self.beam[to] = new;
+            self.cursor = to;
+        } else {
+            let to = place + self.beam[place + 1..].partition_point(|&other| other < new);
+            self.beam.copy_within(place + 1..=to, place);
+            self.beam[to] = new;
+        }
+        self.trim(width);
+    }
+
+    /// Puts a key under the limit in its place.
+    fn place(&mut self, terrain: &Terrain<'_>, key: u64, allowed: bool, width: usize) {
+        let key = key | if allowed { 0 } else { DENIED };
+        let place = self.insert(key);
+        if place < self.cursor + FETCH_AHEAD {
+            // It will soon be refined.
+            terrain.fetch(row_of(key));
+        }
+        self.cursor = self.cursor.min(place);
+        self.found += usize::from(allowed);
+        self.trim(width);
+    }
+
+    fn insert(&mut self, key: u64) -> usize {
+        if self.beam.len() > SHORT {
+            let place = self.beam.partition_point(|&other| other < key);
+            self.beam.insert(place, key);
+            return place;
+        }
+        let mut place = self.beam.len();
+        self.beam.push(key);
+        while place > 0 && self.beam[place - 1] > key {
+            self.beam[place] = self.beam[place - 1];
+            place -= 1;
+        }
+        self.beam[place] = key;
+        place
+    }
+
+    /// Ends the beam with the last allowed row that there is room for.
+    fn trim(&mut self, width: usize) {
+        if self.found >= width {
+            while self.found > width || self.beam.last().is_some_and(|last| last & DENIED != 0) {
+                let gone = self.beam.pop().expect("longer than the width");
+                self.found -= usize::from(gone & DENIED == 0);
+            }
+            self.limit = self.beam[self.beam.len() - 1];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_order_by_score_then_row_and_give_both_back() {
+        let scores = [f32::NEG_INFINITY, -2.0, -1e-40, 0.0, 1e-40, 0.5, 3.0, f32::INFINITY];
+        for pair in scores.windows(2) {
+            assert!(key(pair[1], 9) < key(pair[0], 0));
+        }
+        for score in scores {
+            assert!(key(score, 3) < key(score, 4));
+            let key = key(score, (1 << 29) - 1) | EXPANDED | FINE | DENIED;
+            assert_eq!((score_of(key), row_of(key)), (score, (1 << 29) - 1));
+        }
+    }
+}
