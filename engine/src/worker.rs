@@ -19,6 +19,9 @@ use crate::{Config, Error};
 /// How long a quiet worker waits before it vouches for the last batch with a mark.
 const IDLE: Duration = Duration::from_millis(500);
 
+/// Rows that an idle worker brings into the graph before it looks for jobs again: a few milliseconds of work.
+const TENDED_ROWS_MAX: usize = 16;
+
 /// Everything below the handle.
 pub(crate) struct Worker<S: Storage> {
     pub(crate) history: History<S>,
@@ -53,13 +56,21 @@ impl<S: Storage> Worker<S> {
     /// Runs until told to close, then drains and leaves a snapshot.
     pub(crate) fn run(mut self) {
         self.publish();
-        let mut closing = false;
+        let (mut closing, mut untended, mut quiet_since) = (false, true, Instant::now());
         while !closing {
-            match self.jobs.recv_timeout(IDLE) {
-                Ok(job) => closing = self.turn(job),
+            let wait = if untended { Duration::ZERO } else { IDLE };
+            match self.jobs.recv_timeout(wait) {
+                Ok(job) => {
+                    closing = self.turn(job);
+                    (untended, quiet_since) = (true, Instant::now());
+                }
                 Err(flume::RecvTimeoutError::Timeout) => {
-                    self.history.vouch();
-                    self.publish();
+                    untended = untended && self.tend();
+                    if quiet_since.elapsed() >= IDLE {
+                        self.history.vouch();
+                        self.publish();
+                        quiet_since = Instant::now();
+                    }
                 }
                 Err(flume::RecvTimeoutError::Disconnected) => break,
             }
@@ -71,6 +82,18 @@ impl<S: Storage> Worker<S> {
             tracing::warn!(%error, "no snapshot was written while closing; the log holds everything");
         }
         self.history.close();
+    }
+
+    /// A little work on the graph of vectors; true if more is left.
+    fn tend(&mut self) -> bool {
+        match self.on_device(|_, resident, _| resident.tend(TENDED_ROWS_MAX)) {
+            Ok(left) => left > 0,
+            Err(error) => {
+                // Searches scan what is not in the graph.
+                tracing::warn!(%error, "the graph of vectors was not tended");
+                false
+            }
+        }
     }
 
     /// One turn; true if it was told to close.

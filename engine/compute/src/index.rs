@@ -26,12 +26,19 @@ pub struct IndexOptions {
     pub degree: usize,
     /// How rows are linked.
     pub linking: Linking,
+    /// Up to so many rows no graph is made: scanning them takes no longer than a walk.
+    pub scanned_max: usize,
 }
 
 impl IndexOptions {
     /// Settings measured on sentence embeddings.
     pub fn new(dim: usize) -> Self {
-        IndexOptions { dim, degree: 32, linking: Linking { width: 96, picks_max: 16, alpha: 1.1 } }
+        IndexOptions {
+            dim,
+            degree: 32,
+            linking: Linking { width: 96, picks_max: 16, alpha: 1.1 },
+            scanned_max: 1 << 13,
+        }
     }
 }
 
@@ -87,7 +94,7 @@ impl VectorIndex {
     /// No rows yet.
     pub fn new(device: &Device, options: IndexOptions) -> Self {
         let rows = Rows::new(device, options.dim);
-        let links = Links::new(options.degree, options.linking);
+        let links = Links::new(options.degree, options.scanned_max, options.linking);
         VectorIndex { rows, links }
     }
 
@@ -120,7 +127,7 @@ impl VectorIndex {
     }
 
     /// Brings the graph nearer to the rows: links up to `rows_max` that wait, and takes retired ones out once they are worth a
-    /// pass. Gives how many still wait.
+    /// pass. Gives how many still wait, 0 as long as there are too few rows for a graph.
     pub fn tend(&mut self, device: &mut Device, rows_max: usize) -> Result<usize> {
         match self.rows.only_shard() {
             Some(shard) => self.links.tend(device, shard, self.rows.len(), rows_max),

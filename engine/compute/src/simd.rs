@@ -67,6 +67,9 @@ pub struct ScanQueries<'a> {
     pub floors: &'a [f32],
 }
 
+type DotCodes = fn(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]);
+type DotSigns = fn(signs: &[u32], words: usize, rows: &[u32], query: &[i8], sums: &mut [i32]);
+
 /// A set of vector instructions and the functions built for it.
 pub struct Simd {
     name: &'static str,
@@ -77,8 +80,8 @@ pub struct Simd {
     /// For many queries: rows interleaved by four dimensions.
     pub(crate) scan_block: fn(&CodeBlock<'_>, &ScanQueries<'_>, active: &[u32], &mut [u32], &mut [f32]),
     pub(crate) interleave: fn(codes: &[u8], dim: usize, interleaved: &mut [u8]),
-    pub(crate) dot_codes: fn(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]),
-    pub(crate) dot_signs: fn(signs: &[u32], words: usize, rows: &[u32], query: &[i8], sums: &mut [i32]),
+    pub(crate) dot_codes: DotCodes,
+    pub(crate) dot_signs: DotSigns,
 }
 
 /// Queries from which interleaving a block pays: it costs about what three queries do.

@@ -7,6 +7,7 @@ mod graph;
 mod rows;
 mod spread;
 
+use cortexkg_compute::index::Way;
 use cortexkg_compute::{Buffer, Device, Stored};
 
 use crate::Error;
@@ -37,14 +38,21 @@ impl Resident {
         self.graph.sync(&mut self.device, state)
     }
 
-    /// Best rows for each query among those its mask allows: (row, inner product), best first, ties by row.
+    /// Best rows for each query among those its mask allows: (row, inner product), best first, ties by row. All of them while they
+    /// are few; in large stores most of them, found by walking a graph.
     pub fn nearest(
         &mut self,
         queries: &[Vec<f32>],
         masks: &[Vec<u64>],
         k: usize,
     ) -> Result<Vec<Vec<(u32, f32)>>, Error> {
-        self.rows.nearest(&mut self.device, queries, masks, k, f32::NEG_INFINITY)
+        self.rows.nearest(&mut self.device, queries, masks, k, f32::NEG_INFINITY, Way::Auto)
+    }
+
+    /// Work for idle moments: brings up to `rows_max` rows into the graph that searches of large stores walk. Gives how many
+    /// are left; until then they are found by a scan.
+    pub fn tend(&mut self, rows_max: usize) -> Result<usize, Error> {
+        self.rows.tend(&mut self.device, rows_max)
     }
 
     /// For each new vector: live rows and earlier vectors of the batch that resemble it by at least `score_min`, best first. Earlier

@@ -60,7 +60,7 @@ pub struct State {
     next_id: u64,
     /// Rows that wait for a new model's vector.
     unembedded: BTreeSet<u32>,
-    /// Rows whose vector the device has not seen.
+    /// Rows whose vector, or end, the device has not seen.
     #[serde(skip)]
     pub(crate) stale_rows: Vec<u32>,
 }
@@ -229,6 +229,7 @@ impl State {
         let Some(row) = self.items.find(deleted.id) else { return };
         self.lexical.remove(row, &terms(&self.searchable_of(row)));
         self.vectors.retire(row);
+        self.stale_rows.push(row);
         self.unembedded.remove(&row);
         let item = self.items.get(row);
         let (node, column, role, hash) = (item.node, item.column, item.role, content_hash(&item.content));

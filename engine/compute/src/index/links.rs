@@ -22,13 +22,14 @@ const ENTRIES: usize = 64;
 const BATCH_PART: usize = 24;
 /// ... and at most so many.
 const BATCH_MAX: usize = 1 << 12;
-/// Retired rows are taken out once they are one in so many of those linked: a pass over all edges costs the same for one.
+/// Retired rows are taken out before others come in once they are one in so many of those linked.
 const RETIRED_PART: usize = 16;
 /// A walk looks at about so many rows for each that it keeps.
 const LOOKED_PER_KEPT: usize = 20;
 
 pub(super) struct Links {
     degree: usize,
+    rows_min: usize,
     linking: Linking,
     graph: Option<GraphShard>,
     /// Rows where walks begin, with the hash that chose them, lowest first.
@@ -73,7 +74,7 @@ impl Bits {
         self.words.get(row as usize / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
     }
 
-    /// The first `n` rows from `first` on.
+    /// The first `n` rows.
     fn first(&self, n: usize) -> Vec<u32> {
         let bits = self.words.iter().enumerate().flat_map(|(word, &bits)| {
             let mut left = bits;
@@ -88,9 +89,10 @@ impl Bits {
 }
 
 impl Links {
-    pub fn new(degree: usize, linking: Linking) -> Self {
+    pub fn new(degree: usize, rows_min: usize, linking: Linking) -> Self {
         Links {
             degree,
+            rows_min,
             linking,
             graph: None,
             entries: Vec::new(),
@@ -140,26 +142,31 @@ impl Links {
         rows: usize,
         rows_max: usize,
     ) -> Result<usize> {
+        if self.graph.is_none() && rows <= self.rows_min {
+            return Ok(0);
+        }
         match &mut self.graph {
             Some(graph) => graph.grow(device, shard.capacity())?,
             none => *none = Some(GraphShard::create(device, shard.dim(), self.degree, shard.capacity())?),
         }
-        let retired = self.retired.count;
-        if retired * RETIRED_PART > self.linked.count || retired > 0 && self.waiting.count == 0 {
-            self.unlink(device, shard, rows)?;
+        let due = self.retired.count * RETIRED_PART > self.linked.count || self.waiting.count == 0;
+        if due && self.retired.count > 0 {
+            let gone = self.retired.first(rows_max);
+            self.unlink(device, shard, rows, &gone)?;
         }
-        // Rows that are written anew must be out before they can come in: one pass for all of them.
         let mut left = rows_max.min(self.waiting.count);
         while left > 0 {
             let batch = (self.linked.count / BATCH_PART).clamp(1, BATCH_MAX).min(left);
             let joining = self.waiting.first(batch);
-            if joining.iter().any(|&row| self.retired.contains(row)) {
-                self.unlink(device, shard, rows)?;
+            // What is written anew must be out before it can come in.
+            let anew: Vec<u32> = joining.iter().copied().filter(|&row| self.retired.contains(row)).collect();
+            if !anew.is_empty() {
+                self.unlink(device, shard, rows, &anew)?;
             }
             self.link(device, shard, rows, &joining)?;
             left -= joining.len();
         }
-        Ok(self.waiting.count)
+        Ok(self.waiting.count + self.retired.count)
     }
 
     fn graph<'a>(&'a self, shard: &'a RowShard, rows: usize) -> Graph<'a> {
@@ -250,18 +257,19 @@ impl Links {
         Ok(())
     }
 
-    fn unlink(&mut self, device: &mut Device, shard: &RowShard, rows: usize) -> Result<()> {
-        self.retired.words.resize(mask_words(rows), 0);
-        let gone = device.upload("gone rows", &self.retired.words)?;
+    fn unlink(&mut self, device: &mut Device, shard: &RowShard, rows: usize, going: &[u32]) -> Result<()> {
+        let mut bits = vec![0u64; mask_words(rows)];
+        going.iter().for_each(|row| bits[*row as usize / 64] |= 1 << (row % 64));
+        let gone = device.upload("gone rows", &bits)?;
         let mut recording = Recording::new();
         graph_unlink::record(&mut recording, &self.graph(shard, rows), &gone, self.linking.alpha);
         device.run(recording)?;
         device.destroy(gone);
-        let retired = std::mem::take(&mut self.retired);
-        for row in retired.first(retired.count) {
+        for &row in going {
             self.linked.remove(row);
+            self.retired.remove(row);
         }
-        self.entries.retain(|(_, row)| !retired.contains(*row));
+        self.entries.retain(|(_, row)| self.linked.contains(*row));
         if self.entries.len() < ENTRIES / 2 {
             for row in self.linked.first(self.linked.count) {
                 self.offer_entry(row);
@@ -292,11 +300,11 @@ impl Links {
     pub fn is_cheaper(&self, search: &Search<'_>, queries: usize, allowed: usize, rows: usize) -> bool {
         let width = search.width.max(search.k);
         let looked = (width * LOOKED_PER_KEPT) as f64 * rows as f64 / allowed.max(1) as f64;
-        // Rows scanned in the time of one that is walked to, measured: alone both wait for memory, together the scan does not.
+        // Rows scanned in the time that one met on a walk takes, measured: a scan for many queries reads each row once.
         let pace = match queries {
-            0..8 => 1.0,
-            8..64 => 3.0,
-            _ => 5.0,
+            0..8 => 3.0,
+            8..64 => 8.0,
+            _ => 14.0,
         };
         looked * pace < allowed as f64
     }

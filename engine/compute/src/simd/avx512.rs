@@ -104,7 +104,7 @@ fn dot_signs_avx512(signs: &[u32], words: usize, rows: &[u32], query: &[i8], sum
                 }
             }
         }
-        if query.len() % 64 != 0 {
+        if !query.len().is_multiple_of(64) {
             let first = query.len() / 64;
             for place in 0..4 {
                 // SAFETY: lengths are multiples of 32, so one more word of signs and 32 codes are left.
