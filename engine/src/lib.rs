@@ -14,6 +14,7 @@ mod history;
 mod metrics;
 mod queue;
 mod ticket;
+pub mod vectors;
 mod worker;
 
 pub use config::{Config, DeviceKind};

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{bench, config, doctor, eval, export, import, mcp, model, recall, reembed, verify};
+use crate::commands::{
+    bench, bench_search, config, doctor, eval, export, import, mcp, model, recall, reembed, verify,
+};
 use crate::settings::{Device, Flag, Settings};
 use crate::{serve, telemetry};
 
@@ -105,6 +107,8 @@ enum BenchCommand {
     Ingest(bench::BenchArgs),
     /// Recall from generated texts, one client.
     Recall(bench::BenchArgs),
+    /// Search vectors of .npy files, exactly or over the graph.
+    Search(bench_search::SearchArgs),
 }
 
 impl Cli {
@@ -123,6 +127,7 @@ impl Cli {
             Command::Eval(EvalCommand::Retrieval(args)) => eval::run(&settings, &args),
             Command::Bench(BenchCommand::Ingest(args)) => bench::ingest(&settings, &args),
             Command::Bench(BenchCommand::Recall(args)) => bench::recall(&settings, &args),
+            Command::Bench(BenchCommand::Search(args)) => bench_search::run(&settings, &args),
             Command::Config => config::run(),
             Command::Doctor(args) => doctor::run(&settings, args.json),
             Command::Model(command) => model::run(&settings, &command),

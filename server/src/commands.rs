@@ -1,6 +1,7 @@
 //! One module a command: arguments, the work, and how the outcome is told.
 
 pub mod bench;
+pub mod bench_search;
 pub mod config;
 pub mod doctor;
 pub mod eval;

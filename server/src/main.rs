@@ -12,6 +12,7 @@ mod import;
 mod listen;
 mod metrics;
 mod model_choice;
+mod npy;
 mod percentile;
 mod pipeline;
 mod process;

@@ -13,7 +13,7 @@ use crate::kernels::shared::collect_in_parallel;
 use crate::kernels::shared::queries::Queries;
 use crate::kernels::shared::ranked::{NO_ROW, NO_SCORE, Ranked};
 use crate::kernels::shared::row_shard::code_block;
-use crate::simd::{BLOCK_ROWS, RowFactors, Simd, score_bound};
+use crate::simd::{BLOCK_ROWS, CodeBlock, RowFactors, Simd, score_bound};
 use half::f16;
 
 /// Queries that share a pass over the codes: their own codes stay in the second-level cache.
@@ -22,6 +22,8 @@ const GROUP_QUERIES: usize = 256;
 const TASK_BLOCKS_MIN: usize = 64;
 /// The same in rows.
 pub(super) const TASK_ROWS_MIN: usize = TASK_BLOCKS_MIN * BLOCK_ROWS;
+/// Up to so many allowed rows of a block are looked at one by one.
+const SPARSE_ROWS: u32 = 6;
 /// Tasks for each thread, so that a thread that was held up does not hold up the rest.
 const TASKS_PER_THREAD: usize = 2;
 
@@ -78,6 +80,11 @@ pub(super) fn cpu(args: &mut Args<'_>) {
             scores[place] = row.score;
         }
     }
+}
+
+fn row_factors(block: &CodeBlock<'_>, lane: usize) -> RowFactors {
+    let factor = |kind: usize| block.factors[kind * BLOCK_ROWS + lane];
+    RowFactors { scale: factor(0), error: factor(1), norm: factor(2) }
 }
 
 /// Blocks of rows in each task.
@@ -166,7 +173,17 @@ impl Scan<'_> {
             // 2. Bounds from the codes.
             let codes = code_block(self.codes, self.factors, dim, block);
             let (hits, estimates) = (&mut hits[..active.len()], &mut estimates[..active.len() * BLOCK_ROWS]);
-            self.simd.scan_block(&codes, &queries.scan(&floors), &active, &mut scratch, hits, estimates);
+            let sparse = allowed[..active.len()].iter().all(|rows| rows.count_ones() <= SPARSE_ROWS);
+            if sparse {
+                for (place, &query) in active.iter().enumerate() {
+                    let estimates = &mut estimates[place * BLOCK_ROWS..(place + 1) * BLOCK_ROWS];
+                    let query = query as usize;
+                    let floor = floors[query];
+                    hits[place] = self.look_at(allowed[place], &codes, queries, query, floor, estimates);
+                }
+            } else {
+                self.simd.scan_block(&codes, &queries.scan(&floors), &active, &mut scratch, hits, estimates);
+            }
             // 3. Rows over the floor go to the shortlist.
             for (place, &query) in active.iter().enumerate() {
                 let mut rows = hits[place] & allowed[place];
@@ -179,9 +196,7 @@ impl Scan<'_> {
                 while rows != 0 {
                     let lane = rows.trailing_zeros() as usize;
                     rows &= rows - 1;
-                    let factor = |kind: usize| codes.factors[kind * BLOCK_ROWS + lane];
-                    let factors = RowFactors { scale: factor(0), error: factor(1), norm: factor(2) };
-                    let bound = score_bound(&factors, norm, error);
+                    let bound = score_bound(&row_factors(&codes, lane), norm, error);
                     let row = (block * BLOCK_ROWS + lane) as u32;
                     let estimate = estimates[place * BLOCK_ROWS + lane];
                     lists[query].push(row, estimate, bound, &mut floors[query], &scorer);
@@ -194,6 +209,34 @@ impl Scan<'_> {
             best
         };
         lists.into_iter().enumerate().map(finish).collect()
+    }
+
+    /// As `Simd::scan_block`, for some rows of a block and one query.
+    fn look_at(
+        &self,
+        rows: u32,
+        block: &CodeBlock<'_>,
+        queries: &Queries,
+        query: usize,
+        floor: f32,
+        estimates: &mut [f32],
+    ) -> u32 {
+        let (mut lanes, mut sums, mut count) = ([0u32; BLOCK_ROWS], [0; BLOCK_ROWS], 0);
+        for lane in (0..BLOCK_ROWS as u32).filter(|lane| rows >> lane & 1 == 1) {
+            lanes[count] = lane;
+            count += 1;
+        }
+        let probe = queries.probe(query);
+        self.simd.dot_codes(block.codes, &lanes[..count], probe.codes, &mut sums[..count]);
+        let (norm, error) = queries.bounds(query);
+        let mut hits = 0;
+        for (&lane, &sum) in lanes[..count].iter().zip(&sums) {
+            let factors = row_factors(block, lane as usize);
+            let estimate = probe.estimate(sum, factors.scale);
+            estimates[lane as usize] = estimate;
+            hits |= u32::from(estimate + score_bound(&factors, norm, error) > floor) << lane;
+        }
+        hits
     }
 
     /// Bits of the rows of a block that exist and that the query's mask lets through.

@@ -1,0 +1,12 @@
+//! Search over bare vectors, without texts or a log: what `bench search` measures is what recalls use.
+
+pub use cortexkg_compute::Device;
+pub use cortexkg_compute::Error as DeviceError;
+pub use cortexkg_compute::index::{Found, IndexOptions, Search, VectorIndex, Way};
+
+use crate::{Config, Error};
+
+/// The device these settings choose.
+pub fn open_device(config: &Config) -> Result<Device, Error> {
+    Device::open(&config.device_options()).map_err(|error| Error::Device(error.to_string()))
+}

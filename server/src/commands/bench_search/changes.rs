@@ -1,0 +1,135 @@
+//! What happens to an index before it is measured: rows go, rows come again, rows are left out.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use cortexkg_engine::vectors::{Device, VectorIndex};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
+
+use crate::npy::Matrix;
+use crate::percentile::round;
+
+/// Rows brought into the graph between two looks at the clock.
+const TENDED_ROWS: usize = 2_048;
+/// Masks of a filter: enough that no query is favoured by its own.
+const MASKS: usize = 16;
+
+/// Deletions before measuring.
+pub struct Changes {
+    /// Share of the rows that goes.
+    pub delete: f64,
+    /// Every row goes and comes again.
+    pub turnover: bool,
+}
+
+impl Changes {
+    /// Makes them, tells in `report` what they took, and gives the rows that are gone, a bit each.
+    pub fn make(
+        &self,
+        device: &mut Device,
+        index: &mut VectorIndex,
+        base: &Matrix<f32>,
+        linked: bool,
+        report: &mut Value,
+    ) -> anyhow::Result<Vec<u64>> {
+        let mut dead = vec![0u64; base.rows.div_ceil(64)];
+        let mut draw = Draw(0x5eed);
+        let begun = Instant::now();
+        if self.turnover {
+            let tenth = base.rows.div_ceil(10);
+            for first in (0..base.rows).step_by(tenth) {
+                let rows = first..(first + tenth).min(base.rows);
+                index.retire(rows.clone().map(|row| row as u32));
+                if linked {
+                    tend(device, index, "taking rows out", true)?;
+                }
+                index.write(device, first, &base.values[first * base.cols..rows.end * base.cols])?;
+                if linked {
+                    tend(device, index, "linking", true)?;
+                }
+            }
+        }
+        let gone: Vec<u32> = (0..base.rows as u32).filter(|_| draw.below_one() < self.delete).collect();
+        gone.iter().for_each(|row| dead[*row as usize / 64] |= 1 << (row % 64));
+        index.retire(gone.iter().copied());
+        if linked && !gone.is_empty() {
+            tend(device, index, "taking rows out", true)?;
+        }
+        if self.turnover || !gone.is_empty() {
+            report["tidy_s"] = round(begun.elapsed().as_secs_f64(), 3).into();
+        }
+        Ok(dead)
+    }
+}
+
+/// Brings the graph up to date.
+pub fn tend(
+    device: &mut Device,
+    index: &mut VectorIndex,
+    doing: &'static str,
+    quiet: bool,
+) -> anyhow::Result<()> {
+    let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::new(index.len() as u64) };
+    bar.set_style(ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {per_sec}, {eta} left")?);
+    bar.set_message(doing);
+    loop {
+        let left = index.tend(device, TENDED_ROWS)?;
+        bar.set_position((index.len() - left.min(index.len())) as u64);
+        if left == 0 {
+            bar.finish_and_clear();
+            return Ok(());
+        }
+    }
+}
+
+/// Rows that queries may find.
+pub struct Masks(Vec<Vec<u64>>);
+
+impl Masks {
+    /// A share of the rows that are not dead, drawn anew for each of a few masks.
+    pub fn draw(rows: usize, share: f64, dead: &[u64]) -> Masks {
+        let any_dead = dead.iter().any(|word| *word != 0);
+        if share >= 1.0 && !any_dead {
+            return Masks(Vec::new());
+        }
+        let mut draw = Draw(0xf117e5);
+        let count = if share < 1.0 { MASKS } else { 1 };
+        let mask = |_| {
+            let mut mask = vec![0u64; rows.div_ceil(64)];
+            for row in 0..rows {
+                let kept = share >= 1.0 || draw.below_one() < share;
+                mask[row / 64] |= u64::from(kept && dead[row / 64] >> (row % 64) & 1 == 0) << (row % 64);
+            }
+            mask
+        };
+        Masks((0..count).map(mask).collect())
+    }
+
+    /// Whether every row may be found.
+    pub fn all(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The masks of some queries, as a search takes them.
+    pub fn of(&self, queries: Range<usize>) -> Vec<Vec<u64>> {
+        match self.0.as_slice() {
+            [] => Vec::new(),
+            [one] => vec![one.clone()],
+            many => queries.map(|query| many[query % many.len()].clone()).collect(),
+        }
+    }
+}
+
+/// Uniform numbers from a seed (SplitMix64: Steele, Lea and Flood 2014).
+struct Draw(u64);
+
+impl Draw {
+    fn below_one(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) as f64 / (u64::MAX as f64 + 1.0)
+    }
+}
