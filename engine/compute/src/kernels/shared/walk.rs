@@ -59,6 +59,8 @@ pub(crate) struct Walk {
     cursor: usize,
     /// Keys that are not under this one have no place in the beam.
     limit: u64,
+    /// Keys on their way into the beam.
+    fresh: Vec<u64>,
     sums: Vec<i32>,
 }
 
@@ -71,8 +73,6 @@ const DENIED: u64 = 4;
 
 /// Rows are asked for so many places ahead of their turn to be refined.
 const FETCH_AHEAD: usize = 2;
-/// Up to this length, moving keys one by one from the end is quicker than searching for the place.
-const SHORT: usize = 128;
 
 fn key(score: f32, row: u32) -> u64 {
     let bits = score.to_bits();
@@ -179,8 +179,14 @@ impl Walk {
             let key = key(probe.estimate_sketch(self.sums[place], factor), row);
             if key < self.limit {
                 let allowed = reach.mask.is_none_or(|mask| mask[row as usize / 64] >> (row % 64) & 1 == 1);
-                self.place(terrain, key, allowed, reach.width);
+                self.fresh.push(if allowed { key } else { key | DENIED });
             }
+        }
+        self.merge();
+        self.trim(reach.width);
+        // Those that moved to the front will soon be refined.
+        for key in self.beam.iter().skip(self.cursor).take(FETCH_AHEAD).filter(|key| *key & FINE == 0) {
+            terrain.fetch(row_of(*key));
         }
     }
 
@@ -195,46 +201,41 @@ impl Walk {
         terrain.rows.simd.dot_codes(terrain.rows.codes, &[row], probe.codes, &mut self.sums);
         let score = probe.estimate(self.sums[0], terrain.rows.scale(row));
         let new = key(score, row) | FINE | old & DENIED;
-        if new < old {
-            let to = self.beam[..place].partition_point(|&other| other < new);
-            self.beam.copy_within(to..place, to + 1);
-            self.beam[to] = new;
-            self.cursor = to;
-        } else {
-            let to = place + self.beam[place + 1..].partition_point(|&other| other < new);
-            self.beam.copy_within(place + 1..=to, place);
-            self.beam[to] = new;
+        // Its estimate was not far off: its new place is near.
+        let mut to = place;
+        while to > 0 && self.beam[to - 1] > new {
+            self.beam[to] = self.beam[to - 1];
+            to -= 1;
         }
+        while to + 1 < self.beam.len() && self.beam[to + 1] < new {
+            self.beam[to] = self.beam[to + 1];
+            to += 1;
+        }
+        self.beam[to] = new;
+        self.cursor = self.cursor.min(to);
         self.trim(width);
     }
 
-    /// Puts a key under the limit in its place.
-    fn place(&mut self, terrain: &Terrain<'_>, key: u64, allowed: bool, width: usize) {
-        let key = key | if allowed { 0 } else { DENIED };
-        let place = self.insert(key);
-        if place < self.cursor + FETCH_AHEAD {
-            // It will soon be refined.
-            terrain.fetch(row_of(key));
+    /// Moves the fresh keys to their places in the beam, all in one pass from its end.
+    fn merge(&mut self) {
+        self.fresh.sort_unstable();
+        let (mut old, mut fresh) = (self.beam.len(), self.fresh.len());
+        self.found += self.fresh.iter().filter(|&key| key & DENIED == 0).count();
+        self.beam.resize(old + fresh, 0);
+        let mut to = self.beam.len();
+        while fresh > 0 {
+            to -= 1;
+            let key = self.fresh[fresh - 1];
+            if old > 0 && self.beam[old - 1] > key {
+                old -= 1;
+                self.beam[to] = self.beam[old];
+            } else {
+                fresh -= 1;
+                self.beam[to] = key;
+                self.cursor = self.cursor.min(to);
+            }
         }
-        self.cursor = self.cursor.min(place);
-        self.found += usize::from(allowed);
-        self.trim(width);
-    }
-
-    fn insert(&mut self, key: u64) -> usize {
-        if self.beam.len() > SHORT {
-            let place = self.beam.partition_point(|&other| other < key);
-            self.beam.insert(place, key);
-            return place;
-        }
-        let mut place = self.beam.len();
-        self.beam.push(key);
-        while place > 0 && self.beam[place - 1] > key {
-            self.beam[place] = self.beam[place - 1];
-            place -= 1;
-        }
-        self.beam[place] = key;
-        place
+        self.fresh.clear();
     }
 
     /// Ends the beam with the last allowed row that there is room for.
