@@ -154,7 +154,7 @@ impl VectorIndex {
             let lists = self.rows.scan(device, &search, None)?;
             return Ok(Found { lists, way: Way::Exact, ..Found::default() });
         }
-        let looked_max = if search.way == Way::Graph { usize::MAX } else { allowed.max(1_000) };
+        let looked_max = if search.way == Way::Graph { usize::MAX } else { self.rows.len() };
         let (mut found, tired) = self.links.walk(device, &mut self.rows, &search, looked_max)?;
         if self.links.waiting() > 0 {
             let fresh = self.rows.scan(device, &search, Some(self.links.waiting_bits()))?;

@@ -11,6 +11,8 @@ use crate::recording::Recording;
 
 /// Rows that one upload takes at most, so that a rebuild needs no second copy of everything.
 const UPLOAD_ROWS: usize = 1 << 14;
+/// Longest upload buffer that is kept, numbers.
+const UPLOAD_KEPT_MAX: usize = 1 << 16;
 /// First capacity of a shard, rows.
 const SHARD_ROWS_MIN: usize = 1 << 10;
 /// Most rows of a shard whatever the binding limit.
@@ -98,6 +100,10 @@ impl Rows {
             encode_rows::record(&mut recording, upload, stop - at, &self.shards[shard], place);
             device.run(recording)?;
             at = stop;
+        }
+        // Only writes of few rows are so frequent that their buffer is worth keeping.
+        if let Some(upload) = self.scratch.upload.take_if(|upload| upload.len() > UPLOAD_KEPT_MAX) {
+            device.destroy(upload);
         }
         self.len = self.len.max(end);
         Ok(())

@@ -13,7 +13,7 @@ use crate::kernels::shared::collect_in_parallel;
 use crate::kernels::shared::queries::Queries;
 use crate::kernels::shared::ranked::{NO_ROW, NO_SCORE, Ranked};
 use crate::kernels::shared::row_shard::code_block;
-use crate::simd::{BLOCK_ROWS, CodeBlock, RowFactors, Simd, score_bound};
+use crate::simd::{BLOCK_ROWS, CodeBlock, RowFactors, Simd, fetch, score_bound};
 use half::f16;
 
 /// Queries that share a pass over the codes: their own codes stay in the second-level cache.
@@ -24,6 +24,8 @@ const TASK_BLOCKS_MIN: usize = 64;
 pub(super) const TASK_ROWS_MIN: usize = TASK_BLOCKS_MIN * BLOCK_ROWS;
 /// Up to so many allowed rows of a block are looked at one by one.
 const SPARSE_ROWS: u32 = 6;
+/// So many blocks ahead of their turn they are asked for.
+const BLOCKS_AHEAD: usize = 8;
 /// Tasks for each thread, so that a thread that was held up does not hold up the rest.
 const TASKS_PER_THREAD: usize = 2;
 
@@ -152,10 +154,12 @@ impl Scan<'_> {
         let mut estimates = vec![0.0; count * BLOCK_ROWS];
         let mut scratch = Vec::new();
         let one_mask = self.params.masks < 2;
+        let blocks_end = blocks.end;
         for block in blocks {
             // 1. Rows that count in this block, and the queries for which there are any.
             active.clear();
             if one_mask {
+                self.fetch_ahead(first, block + BLOCKS_AHEAD, blocks_end);
                 allowed.fill(self.allowed(first, block));
                 active.extend((0..count as u32).filter(|_| allowed[0] != 0));
             } else {
@@ -209,6 +213,19 @@ impl Scan<'_> {
             best
         };
         lists.into_iter().enumerate().map(finish).collect()
+    }
+
+    /// Asks for the rows of a block that will be looked at one by one.
+    fn fetch_ahead(&self, query: usize, block: usize, blocks_end: usize) {
+        if self.params.masks == 0 || block >= blocks_end {
+            return;
+        }
+        let (rows, dim) = (self.allowed(query, block), self.params.dim as usize);
+        if rows.count_ones() <= SPARSE_ROWS {
+            for lane in (0..BLOCK_ROWS).filter(|lane| rows >> lane & 1 == 1) {
+                fetch(&self.codes[(block * BLOCK_ROWS + lane) * dim / 4..][..dim / 4]);
+            }
+        }
     }
 
     /// As `Simd::scan_block`, for some rows of a block and one query.
