@@ -72,7 +72,7 @@ const FINE: u64 = 2;
 const DENIED: u64 = 4;
 
 /// Rows are asked for so many places ahead of their turn to be refined.
-const FETCH_AHEAD: usize = 2;
+const FETCH_AHEAD: usize = 3;
 
 fn key(score: f32, row: u32) -> u64 {
     let bits = score.to_bits();
@@ -219,21 +219,15 @@ impl Walk {
     /// Moves the fresh keys to their places in the beam, all in one pass from its end.
     fn merge(&mut self) {
         self.fresh.sort_unstable();
-        let (mut old, mut fresh) = (self.beam.len(), self.fresh.len());
         self.found += self.fresh.iter().filter(|&key| key & DENIED == 0).count();
-        self.beam.resize(old + fresh, 0);
-        let mut to = self.beam.len();
-        while fresh > 0 {
-            to -= 1;
-            let key = self.fresh[fresh - 1];
-            if old > 0 && self.beam[old - 1] > key {
-                old -= 1;
-                self.beam[to] = self.beam[old];
-            } else {
-                fresh -= 1;
-                self.beam[to] = key;
-                self.cursor = self.cursor.min(to);
-            }
+        let mut end = self.beam.len();
+        self.beam.resize(end + self.fresh.len(), 0);
+        for (before, &key) in self.fresh.iter().enumerate().rev() {
+            let place = self.beam[..end].partition_point(|&other| other < key);
+            self.beam.copy_within(place..end, place + before + 1);
+            self.beam[place + before] = key;
+            self.cursor = self.cursor.min(place + before);
+            end = place;
         }
         self.fresh.clear();
     }
