@@ -255,6 +255,21 @@ impl Device {
         self.used_bytes -= allocation.bytes;
     }
 
+    /// What `make` creates, or nothing of it if it fails half-way.
+    pub fn all_or_nothing<T>(&mut self, make: impl FnOnce(&mut Device) -> Result<T>) -> Result<T> {
+        let first = self.next_id;
+        let made = make(self);
+        if made.is_err() {
+            for id in (first..self.next_id).map(BufferId) {
+                if let Some(allocation) = self.buffers.remove(&id) {
+                    self.backend.destroy_buffer(id);
+                    self.used_bytes -= allocation.bytes;
+                }
+            }
+        }
+        made
+    }
+
     /// Makes kernels ready ahead of their first use, where a device has something to compile.
     pub fn prepare(&mut self, kernels: &[&'static Kernel]) -> Result<()> {
         for &kernel in kernels {

@@ -17,6 +17,10 @@ use crate::{Result, kernels::graph_link::Linking};
 use links::Links;
 use rows::Rows;
 
+/// A walk that meets so many times the rows it should is where its mask denies nearly all: it would go on for long, and find
+/// little of the best.
+const TIRED_PART: f64 = 2.0;
+
 /// How an index is built.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct IndexOptions {
@@ -93,7 +97,7 @@ pub struct VectorIndex {
 impl VectorIndex {
     /// No rows yet.
     pub fn new(device: &Device, options: IndexOptions) -> Self {
-        let rows = Rows::new(device, options.dim);
+        let rows = Rows::new(device, options.dim, options.degree);
         let links = Links::new(options.degree, options.scanned_max, options.linking);
         VectorIndex { rows, links }
     }
@@ -154,7 +158,10 @@ impl VectorIndex {
             let lists = self.rows.scan(device, &search, None)?;
             return Ok(Found { lists, way: Way::Exact, ..Found::default() });
         }
-        let looked_max = if search.way == Way::Graph { usize::MAX } else { self.rows.len() };
+        let looked_max = match search.way {
+            Way::Graph => usize::MAX,
+            _ => (TIRED_PART * self.links.met(&search, allowed, self.rows.len())) as usize,
+        };
         let (mut found, tired) = self.links.walk(device, &mut self.rows, &search, looked_max)?;
         if self.links.waiting() > 0 {
             let fresh = self.rows.scan(device, &search, Some(self.links.waiting_bits()))?;

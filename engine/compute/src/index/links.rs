@@ -185,10 +185,12 @@ impl Links {
 
     fn link(&mut self, device: &mut Device, shard: &RowShard, rows: usize, joining: &[u32]) -> Result<()> {
         room(device, &mut self.entry_rows, "graph entries", ENTRIES)?;
-        let join = device.upload("joining rows", joining)?;
-        let picks = device.create("picked edges", joining.len() * self.degree)?;
         let words = sketch_words(shard.dim());
-        let made = device.create("made sketches", joining.len() * words)?;
+        let (join, picks, made) = device.all_or_nothing(|device| {
+            let join = device.upload("joining rows", joining)?;
+            let picks = device.create("picked edges", joining.len() * self.degree)?;
+            Ok((join, picks, device.create("made sketches", joining.len() * words)?))
+        })?;
         let mut recording = Recording::new();
         graph_link::record(
             &mut recording,
@@ -245,11 +247,11 @@ impl Links {
         if targets.is_empty() {
             return Ok(());
         }
-        let (targets, offsets, sources) = (
-            device.upload("asked rows", &targets)?,
-            device.upload("asking offsets", &offsets)?,
-            device.upload("asking rows", &sources)?,
-        );
+        let (targets, offsets, sources) = device.all_or_nothing(|device| {
+            let targets = device.upload("asked rows", &targets)?;
+            let offsets = device.upload("asking offsets", &offsets)?;
+            Ok((targets, offsets, device.upload("asking rows", &sources)?))
+        })?;
         let requests =
             Requests { targets: &targets, target_count: targets.len(), offsets: &offsets, sources: &sources };
         let mut recording = Recording::new();
@@ -300,11 +302,16 @@ impl Links {
         device.run(recording).map(|_| ())
     }
 
-    /// Whether a walk should take less time than a scan. The unit is the time a scan for one query takes for a row.
-    pub fn is_cheaper(&self, search: &Search<'_>, queries: usize, allowed: usize, rows: usize) -> bool {
+    /// Rows a walk should meet, if the mask has nothing to do with the query.
+    pub fn met(&self, search: &Search<'_>, allowed: usize, rows: usize) -> f64 {
         let share = allowed.max(1) as f64 / rows as f64;
         // Measured: with half of the rows denied a walk meets 1.6 times as many.
-        let met = (search.width.max(search.k) * LOOKED_PER_KEPT) as f64 * share.powf(-0.7);
+        (search.width.max(search.k) * LOOKED_PER_KEPT) as f64 * share.powf(-0.7)
+    }
+
+    /// Whether a walk should take less time than a scan. The unit is the time a scan for one query takes for a row.
+    pub fn is_cheaper(&self, search: &Search<'_>, queries: usize, allowed: usize, rows: usize) -> bool {
+        let met = self.met(search, allowed, rows);
         // A scan for many queries reads each row once.
         let scanned_together = match queries {
             0..8 => 1.0,
@@ -325,7 +332,9 @@ impl Links {
         looked_max: usize,
     ) -> Result<(Found, Vec<usize>)> {
         let queries = rows.padded(search.queries);
-        let (len, count) = (rows.len(), search.queries.len() / rows.dim());
+        // Rows written since the graph last grew are not in it yet.
+        let len = rows.len().min(self.graph.as_ref().map_or(0, GraphShard::capacity));
+        let count = search.queries.len() / rows.dim();
         let masks = masks_within(search.masks, None, len);
         let width = search.width.max(search.k);
         // Estimates are good enough that the best k are among the first few more.

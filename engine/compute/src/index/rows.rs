@@ -5,6 +5,7 @@ use crate::buffer::Buffer;
 use crate::device::Device;
 use crate::element::Stored;
 use crate::index::{Search, best};
+use crate::kernels::shared::graph_shard::sketch_words;
 use crate::kernels::shared::row_shard::{DIM_MULTIPLE, RowShard};
 use crate::kernels::{encode_rows, similarity_rows, similarity_topk};
 use crate::recording::Recording;
@@ -23,6 +24,7 @@ pub(super) struct Rows {
     dim: usize,
     padded: usize,
     shard_rows_max: usize,
+    upload_rows_max: usize,
     shards: Vec<RowShard>,
     len: usize,
     scratch: Scratch,
@@ -58,13 +60,25 @@ pub(super) fn room<'a, T: Stored>(
 }
 
 impl Rows {
-    pub fn new(device: &Device, dim: usize) -> Self {
+    pub fn new(device: &Device, dim: usize, degree: usize) -> Self {
         let padded = dim.next_multiple_of(DIM_MULTIPLE);
-        // Masks want whole words of 64 rows.
+        // A graph over a shard must fit as well: its words are twice as long as the numbers of vectors.
+        let widest = padded.max(2 * degree).max(2 * sketch_words(padded));
         let fits =
-            RowShard::capacity_max(padded, device.info().binding_bytes_max).min(SHARD_ROWS_MAX as usize);
+            RowShard::capacity_max(widest, device.info().binding_bytes_max).min(SHARD_ROWS_MAX as usize);
+        // Masks want whole words of 64 rows.
         let shard_rows_max = (fits / 64 * 64).max(64);
-        Rows { dim, padded, shard_rows_max, shards: Vec::new(), len: 0, scratch: Scratch::default() }
+        // Rows that come are twice as long as rows that are kept.
+        let upload_rows_max = (fits / 2).clamp(1, UPLOAD_ROWS);
+        Rows {
+            dim,
+            padded,
+            shard_rows_max,
+            upload_rows_max,
+            shards: Vec::new(),
+            len: 0,
+            scratch: Scratch::default(),
+        }
     }
 
     pub fn dim(&self) -> usize {
@@ -90,7 +104,7 @@ impl Rows {
         let mut at = first;
         while at < end {
             let shard = at / self.shard_rows_max;
-            let stop = end.min((shard + 1) * self.shard_rows_max).min(at + UPLOAD_ROWS);
+            let stop = end.min((shard + 1) * self.shard_rows_max).min(at + self.upload_rows_max);
             let part =
                 pad(&values[(at - first) * self.dim..(stop - first) * self.dim], self.dim, self.padded);
             let upload = room(device, &mut self.scratch.upload, "row upload", part.len())?;
@@ -118,7 +132,8 @@ impl Rows {
             self.shards.push(RowShard::create(device, self.padded, first)?);
         }
         if let Some(last) = self.shards.len().checked_sub(1) {
-            let wanted = rows - last * self.shard_rows_max;
+            // Rows written over again may all lie before the last shard.
+            let wanted = rows.saturating_sub(last * self.shard_rows_max);
             if self.shards[last].capacity() < wanted {
                 let room = (wanted + wanted / 16).min(self.shard_rows_max);
                 self.shards[last].grow(device, room)?;
@@ -247,7 +262,7 @@ impl Rows {
     }
 }
 
-/// The masks of a search over `rows` rows, each within `only`.
+/// The masks of a search over the first `rows` rows, each within `only`.
 pub(super) fn masks_within(masks: &[Vec<u64>], only: Option<&[u64]>, rows: usize) -> Vec<Vec<u64>> {
     let words = similarity_topk::mask_words(rows);
     match (masks, only) {
@@ -256,7 +271,8 @@ pub(super) fn masks_within(masks: &[Vec<u64>], only: Option<&[u64]>, rows: usize
         (masks, only) => {
             let shared = masks.windows(2).all(|pair| pair[0] == pair[1]);
             let masks = if shared { &masks[..1] } else { masks };
-            masks.iter().map(|mask| only.map_or_else(|| mask.clone(), |only| within(mask, only))).collect()
+            let masks = masks.iter().map(|mask| &mask[..words]);
+            masks.map(|mask| only.map_or_else(|| mask.to_vec(), |only| within(mask, only))).collect()
         }
     }
 }

@@ -144,8 +144,10 @@ impl Scan<'_> {
             query: &queries.exact[query * dim..(query + 1) * dim],
             unit: queries.units[query],
         };
-        let floor_min =
-            |query: usize| scorer(query).scaled_down(score_min).next_down().max(shared[first + query].get());
+        let floor_min = |query: usize| {
+            let scorer = scorer(query);
+            scorer.floor(scorer.scaled_down(score_min)).next_down().max(shared[first + query].get())
+        };
         let mut floors: Vec<f32> = (0..count).map(floor_min).collect();
         let mut lists: Vec<Shortlist> = (0..count).map(|_| Shortlist::new(k as usize)).collect();
         let mut active: Vec<u32> = Vec::with_capacity(count);

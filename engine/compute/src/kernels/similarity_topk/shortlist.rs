@@ -7,12 +7,17 @@
 //! whatever the scores are, and a row that a later floor rules out mostly costs no exact score.
 //!
 //! Intervals are in the query's scaled units (`queries`). An interval's slack is wider than the rounding of scores to
-//! f32, so a row with its upper end under the floor is worse also after rounding, never tied.
+//! f32, so a row with its upper end under the floor is worse also after rounding, never tied; where f32 rounds more coarsely,
+//! floors are lower (`Scorer::floor`).
 
 use half::f16;
 
 use crate::kernels::shared::ranked::{Ranked, score_of};
 use crate::simd::Simd;
+
+/// Where a query's unit is over this, f32 has fewer bits for its smallest scores than intervals have slack: rows other than
+/// zero ones are at least 2^-24 long, and the slack is 2^-17 of that.
+const COARSE_UNIT: f64 = (1u128 << 100) as f64;
 
 /// Exact scores of one query.
 #[derive(Clone, Copy)]
@@ -36,6 +41,13 @@ impl Scorer<'_> {
         let exact = f64::from(score) * self.unit;
         let rounded = exact as f32;
         if f64::from(rounded) > exact { rounded.next_down() } else { rounded }
+    }
+
+    /// The floor that a row with this lower end makes: no row that it could be tied with lies under it.
+    pub fn floor(&self, lower: f32) -> f32 {
+        let score = (f64::from(lower) / self.unit) as f32;
+        let denormal = score.abs() < f32::MIN_POSITIVE && self.unit > COARSE_UNIT;
+        if denormal || score.is_infinite() { self.scaled_down(score.next_down()) } else { lower }
     }
 }
 
@@ -96,30 +108,30 @@ impl Shortlist {
 
     fn tighten(&mut self, floor: &mut f32, scorer: &Scorer<'_>) {
         let roomy = self.capacity() * 3 / 4;
-        self.raise(floor);
+        self.raise(floor, scorer);
         if self.candidates.len() > roomy.max(self.k) {
             self.candidates.select_nth_unstable_by(self.k - 1, |a, b| b.upper.total_cmp(&a.upper));
             self.candidates[..self.k].iter_mut().for_each(|candidate| candidate.settle(scorer));
-            self.raise(floor);
+            self.raise(floor, scorer);
         }
         if self.candidates.len() > roomy {
             self.candidates.iter_mut().for_each(|candidate| candidate.settle(scorer));
             self.candidates
                 .select_nth_unstable_by(self.k - 1, |a, b| Ranked::order(&a.ranked(), &b.ranked()));
             self.candidates.truncate(self.k);
-            self.raise(floor);
+            self.raise(floor, scorer);
         }
     }
 
     /// Lifts the floor to the k-th largest lower end and drops what lies wholly under it.
-    fn raise(&mut self, floor: &mut f32) {
+    fn raise(&mut self, floor: &mut f32, scorer: &Scorer<'_>) {
         if self.candidates.len() < self.k {
             return;
         }
         self.lowers.clear();
         self.lowers.extend(self.candidates.iter().map(|candidate| candidate.lower));
         let (_, kth, _) = self.lowers.select_nth_unstable_by(self.k - 1, |a, b| b.total_cmp(a));
-        let kth = *kth;
+        let kth = scorer.floor(*kth);
         self.candidates.retain(|candidate| candidate.upper >= kth);
         *floor = floor.max(kth);
     }
@@ -127,7 +139,7 @@ impl Shortlist {
     /// The best k of all rows pushed that score at least `score_min`, best first, with exact scores; ids are rows. The
     /// floor is then the k-th of them, if there are so many.
     pub fn finish(mut self, score_min: f32, floor: &mut f32, scorer: &Scorer<'_>) -> Vec<Ranked> {
-        self.raise(floor);
+        self.raise(floor, scorer);
         // Most promising first: once k exact scores are over all upper ends left, the rest need none.
         self.candidates.sort_unstable_by(|a, b| b.upper.total_cmp(&a.upper).then(a.row.cmp(&b.row)));
         let mut best: Vec<Ranked> = Vec::new();
@@ -147,13 +159,13 @@ impl Shortlist {
             }
             if best.len() == self.k {
                 let worst = best.iter().fold(f32::INFINITY, |worst, row| worst.min(row.score));
-                kth = scorer.scaled_down(worst);
+                kth = scorer.floor(scorer.scaled_down(worst));
             }
         }
         best.sort_unstable_by(Ranked::order);
         best.truncate(self.k);
         if best.len() == self.k {
-            *floor = floor.max(scorer.scaled_down(best[self.k - 1].score));
+            *floor = floor.max(scorer.floor(scorer.scaled_down(best[self.k - 1].score)));
         }
         best
     }
