@@ -152,7 +152,8 @@ macro_rules! params {
     };
 }
 
-/// How many workgroups a dispatch takes, from its parameters. The CPU forms do not look at it.
+/// How many workgroups a dispatch takes, from its parameters. The CPU plays a dispatch of one workgroup on the calling
+/// thread, so a form that splits work splits none of that.
 #[derive(Clone, Copy, Debug)]
 pub struct Grid {
     /// Workgroups in x.

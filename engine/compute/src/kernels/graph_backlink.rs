@@ -111,7 +111,7 @@ fn reference(args: &mut Args<'_>) {
         let mut together: Vec<Near> = before.chain(asking.iter().copied()).map(near).collect();
         sort(&mut together);
         let kept = if together.len() > degree {
-            diversify(&rows, row, &together, degree, params.alpha, &mut Vec::new())
+            diversify(&rows, row, &together, degree, degree / FAR_PART, params.alpha, &mut Vec::new())
         } else {
             together.iter().map(|near| near.row).collect()
         };
@@ -120,6 +120,8 @@ fn reference(args: &mut Args<'_>) {
     }
 }
 
+/// One in so many edges of a full list leads far.
+pub(crate) const FAR_PART: usize = 16;
 /// Targets of one task.
 const TASK_TARGETS: usize = 32;
 
@@ -146,7 +148,7 @@ fn cpu(args: &mut Args<'_>) {
             others.iter().for_each(|&other| rows.fetch(other));
             estimated(&rows, &others, &probe, &mut sums, &mut together);
             if together.len() > degree {
-                return diversify(&rows, row, &together, degree, params.alpha, &mut codes);
+                return diversify(&rows, row, &together, degree, degree / FAR_PART, params.alpha, &mut codes);
             }
             together.iter().map(|near| near.row).collect()
         };

@@ -130,7 +130,7 @@ fn reference(args: &mut Args<'_>) {
         let probe = probe_of(&rows, row, &mut own);
         let (found, _) = reference_walk(&terrain, &probe, &params.reach());
         let found: Vec<Near> = found.into_iter().map(|(row, score)| Near { row, score }).collect();
-        let kept = diversify(&rows, row, &found, params.picks_max as usize, params.alpha, &mut Vec::new());
+        let kept = diversify(&rows, row, &found, params.picks_max as usize, 0, params.alpha, &mut Vec::new());
         let list = &mut picks[place * degree..][..degree];
         list.fill(0);
         list.iter_mut().zip(kept).for_each(|(edge, other)| *edge = other + 1);
@@ -167,7 +167,7 @@ fn cpu(args: &mut Args<'_>) {
                 walk.run(&terrain, &probe, &reach);
                 found.clear();
                 found.extend(walk.found().map(|(row, score)| Near { row, score }));
-                diversify(&rows, row, found, params.picks_max as usize, params.alpha, codes)
+                diversify(&rows, row, found, params.picks_max as usize, 0, params.alpha, codes)
             };
             joining.iter().map(link).collect()
         })

@@ -8,6 +8,9 @@
 //!   estimated anew by its codes, and moves; one estimated by its codes is done, and the rows its edges lead to enter, unless
 //!   they were met before. The walk ends when all are done, or when it should follow edges having met `looked_max` rows or more.
 //! - An estimate is the integer product of codes, or the sum of codes with the signs of a sketch, times both factors, in f32.
+//! - Of the allowed rows that were estimated by their codes, a query gets the best, as many as there are places, but none below the
+//!   estimate of the `wanted`-th by more than `margin` times the length of that row (as coded) and the query's: whoever wants the
+//!   truth of the first few scores these exactly.
 //! - Output: for each query `k` places, best first: `ids` = `row_base` + row and the estimates as `scores`; places without a
 //!   row hold u32::MAX and -inf. `looked`, u32 `[queries]`: rows met; `looked_max` and more means that it gave up.
 //! - Tolerance: none. Integer products are exact and what is made of them is rounded in one order.
@@ -49,6 +52,10 @@ crate::params! {
         pub k: u32,
         /// Allowed rows a walk keeps.
         pub width: u32,
+        /// Rows that are wanted in the end.
+        pub wanted: u32,
+        /// How much worse than the last of them an estimate may be to be returned.
+        pub margin: f32,
         /// Rows a walk looks at before it gives up.
         pub looked_max: u32,
         /// 0 if every row counts, 1 for one mask, else as many as queries.
@@ -136,6 +143,10 @@ pub struct Search<'a> {
     pub k: usize,
     /// Allowed rows a walk keeps.
     pub width: usize,
+    /// Rows that are wanted in the end, at least 1.
+    pub wanted: usize,
+    /// How much worse than the last of them an estimate may be to be returned, as a share of both lengths.
+    pub margin: f32,
     /// Rows a walk looks at before it gives up.
     pub looked_max: usize,
 }
@@ -148,7 +159,8 @@ pub fn record(
     scores: &Buffer<f32>,
     looked: &Buffer<u32>,
 ) {
-    let Search { graph, row_base, queries, query_count, masks, k, width, looked_max } = *search;
+    let Search { graph, row_base, queries, query_count, masks, k, width, wanted, margin, looked_max } =
+        *search;
     graph.check();
     let dim = graph.shard.dim();
     assert!((1..=width).contains(&k), "{k} of {width} rows, this is a bug");
@@ -180,6 +192,8 @@ pub fn record(
         queries: query_count as u32,
         k: k as u32,
         width: width as u32,
+        wanted: wanted as u32,
+        margin,
         looked_max: looked_max.min(u32::MAX as usize) as u32,
         masks: mask_count as u32,
         mask_words: words as u32,
@@ -294,7 +308,12 @@ fn reference(args: &mut Args<'_>) {
     let coded = Queries::new(queries, dim);
     for query in 0..params.queries as usize {
         let reach = params.reach(params.mask(masks, query));
-        let (found, looked) = reference_walk(&terrain, &coded.probe(query), &reach);
+        let probe = coded.probe(query);
+        let (mut found, looked) = reference_walk(&terrain, &probe, &reach);
+        if let Some(&(row, score)) = found.get(params.wanted as usize - 1) {
+            let least = probe.doubt(score, terrain.rows.norm(row), params.margin);
+            found.retain(|found| found.1 >= least);
+        }
         counts[query] = looked as u32;
         for place in 0..k {
             let (id, score) =
@@ -327,7 +346,11 @@ fn cpu(args: &mut Args<'_>) {
                 let reach = params.reach(params.mask(masks, task * TASK_QUERIES + query));
                 walk.run(&terrain, &coded.probe(query), &reach);
                 *looked = walk.looked() as u32;
-                let mut found = walk.found();
+                let last = walk.found().nth(params.wanted as usize - 1);
+                let least = last.map_or(f32::NEG_INFINITY, |(row, score)| {
+                    coded.probe(query).doubt(score, terrain.rows.norm(row), params.margin)
+                });
+                let mut found = walk.found().take_while(|found| found.1 >= least);
                 for place in query * k..(query + 1) * k {
                     let (id, score) = found
                         .next()
@@ -402,6 +425,8 @@ fn cases(seed: u64) -> Vec<Case> {
                 queries: queries as u32,
                 k,
                 width,
+                wanted: 1 + draw.below(4) as u32,
+                margin: draw.below(3) as f32 * 0.1,
                 looked_max: max,
                 masks: masks as u32,
                 mask_words: words as u32,

@@ -7,7 +7,7 @@
 //! - Output: `edges` of a `GraphShard`. Nothing leads to a gone row any more: its place may be given to another.
 //! - Tolerance: none, as in `graph_search`.
 
-use super::graph_backlink::estimated;
+use super::graph_backlink::{FAR_PART, estimated};
 use super::graph_search::{ABSENT, Graph, drawn_edges};
 use super::shared::diversify::{Near, diversify, sort};
 use super::shared::graph_shard::{CodedRows, probe_of};
@@ -114,7 +114,7 @@ fn reference(args: &mut Args<'_>) {
         }
         sort(&mut together);
         let kept = if together.len() > degree {
-            diversify(&rows, row, &together, degree, params.alpha, &mut Vec::new())
+            diversify(&rows, row, &together, degree, degree / FAR_PART, params.alpha, &mut Vec::new())
         } else {
             together.iter().map(|near| near.row).collect()
         };
@@ -155,7 +155,7 @@ fn cpu(args: &mut Args<'_>) {
             let probe = probe_of(&rows, row, &mut own);
             estimated(&rows, &reached, &probe, &mut sums, &mut together);
             if together.len() > degree {
-                return diversify(&rows, row, &together, degree, params.alpha, &mut codes);
+                return diversify(&rows, row, &together, degree, degree / FAR_PART, params.alpha, &mut codes);
             }
             together.iter().map(|near| near.row).collect()
         };

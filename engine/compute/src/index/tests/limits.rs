@@ -128,3 +128,35 @@ fn rows_far_from_the_query_are_found_where_only_they_are_allowed() {
     assert!((10..15).contains(&gave_up), "{gave_up} of 20 gave up");
     assert!(common >= 40, "{common} of 100 found among the better halves");
 }
+
+#[test]
+fn rows_that_are_nearly_the_same_are_found_by_walks_too() {
+    let draw = &mut Draw::new(seed());
+    let mut device = open(&cpu_options(1));
+    // Copies, which hide nothing from each other, and rows that differ by less than their codes can tell.
+    for (groups, each, noise) in [(100, 30, 0.0), (30, 100, 0.01)] {
+        let centres = draw.many(groups * DIM, Draw::normal);
+        let near_one = |draw: &mut Draw| {
+            let first = draw.below(groups) * DIM;
+            let row: Vec<f32> =
+                centres[first..first + DIM].iter().map(|centre| centre + noise * draw.normal()).collect();
+            let length = row.iter().map(|x| x * x).sum::<f32>().sqrt();
+            row.into_iter().map(move |x| x / length)
+        };
+        let rows: Vec<f32> = (0..groups * each).flat_map(|_| near_one(draw)).collect();
+        let mut index = small_index(&device, DIM);
+        index.write(&mut device, 0, &rows).expect("memory");
+        tend_until_done(&mut index, &mut device);
+        let queries: Vec<f32> = (0..100).flat_map(|_| near_one(draw)).collect();
+        let mut search = |way| {
+            let search = Search { width: 256, ..ten_of_all(&queries, way) };
+            index.search(&mut device, &search).expect("memory").lists
+        };
+        let (exact, walked) = (search(Way::Exact), search(Way::Graph));
+        let mut found = 0;
+        for (exact, walked) in exact.iter().zip(&walked) {
+            found += walked.iter().filter(|row| row.1 >= exact[9].1).count();
+        }
+        assert!(found >= 970, "{found} of 1,000 among {groups} times {each}");
+    }
+}

@@ -1,7 +1,9 @@
 //! Which of its nearest rows a row keeps edges to (robust pruning: Subramanya and others, DiskANN, 2019).
 //!
 //! Candidates are taken nearest first. One is passed over if a row kept before is nearer to it, `alpha` times, than the
-//! row itself: a walk gets there by way of the kept one. What room is left goes to the nearest passed over. Distances are
+//! row itself: a walk gets there by way of the kept one. A few places of a full list are for the farthest candidates: where many
+//! rows are nearly the same, none hides another, and the nearest alone would make islands that no walk leads to. What room is
+//! left goes to the nearest passed over. Distances are
 //! squared Euclidean ones between coded rows, in f32 and in this order of operations, so that every form decides alike.
 
 use super::graph_shard::{CodedRows, probe_of};
@@ -24,33 +26,48 @@ pub(crate) fn distance(norm_a: f32, norm_b: f32, product: f32) -> f32 {
     norm_a * norm_a + norm_b * norm_b - 2.0 * product
 }
 
-/// Rows kept of `candidates`, which are sorted, as edges of `row`; `codes` is room.
+/// Rows kept of `candidates`, which are sorted, as edges of `row`, nearest first; `far` of them are the farthest candidates.
+/// `codes` is room.
 pub(crate) fn diversify(
     rows: &CodedRows<'_>,
     row: u32,
     candidates: &[Near],
     degree: usize,
+    far: usize,
     alpha: f32,
     codes: &mut Vec<i8>,
 ) -> Vec<u32> {
-    let mut kept: Vec<u32> = Vec::with_capacity(degree);
-    let (mut passed_over, mut sums): (Vec<u32>, Vec<i32>) = (Vec::new(), Vec::new());
-    for near in candidates {
-        if kept.len() == degree {
+    let mut taken = vec![false; candidates.len()];
+    let (mut kept, mut sums): (Vec<u32>, Vec<i32>) = (Vec::with_capacity(degree), Vec::new());
+    for (near, taken) in candidates.iter().zip(&mut taken) {
+        if kept.len() + far == degree {
             break;
         }
         let norm = rows.norm(near.row);
         let own = distance(norm, rows.norm(row), near.score);
         let probe = probe_of(rows, near.row, codes);
-        let occluded = kept.chunks(4).any(|four| {
+        *taken = !kept.chunks(4).any(|four| {
             let products = rows.estimates(four, &probe, &mut sums);
             let nearer =
                 |(kept, product): (&u32, f32)| alpha * distance(norm, rows.norm(*kept), product) < own;
             four.iter().zip(products).any(nearer)
         });
-        if occluded { passed_over.push(near.row) } else { kept.push(near.row) }
+        if *taken {
+            kept.push(near.row);
+        }
     }
-    let room = degree - kept.len();
-    kept.extend(passed_over.into_iter().take(room));
-    kept
+    let mut room = degree - kept.len();
+    let mut take = |taken: &mut bool| {
+        if !*taken && room > 0 {
+            (*taken, room) = (true, room - 1);
+            return 1;
+        }
+        0
+    };
+    let mut of_far = 0;
+    taken.iter_mut().rev().for_each(|taken| of_far += if of_far < far { take(taken) } else { 0 });
+    taken.iter_mut().for_each(|taken| {
+        take(taken);
+    });
+    candidates.iter().zip(taken).filter(|(_, taken)| *taken).map(|(near, _)| near.row).collect()
 }

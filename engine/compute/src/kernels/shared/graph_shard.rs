@@ -153,9 +153,16 @@ pub(crate) struct Probe<'a> {
     pub offset: i32,
     /// Value of one code step.
     pub scale: f32,
+    /// Its length.
+    pub norm: f32,
 }
 
 impl Probe<'_> {
+    /// The least estimate that may stand for a better row than one of this estimate and length.
+    pub fn doubt(&self, score: f32, row_norm: f32, margin: f32) -> f32 {
+        score - margin * (self.norm * row_norm)
+    }
+
     /// The estimated inner product with a sketch, from the sum of codes where its bits are set.
     pub fn estimate_sketch(&self, sum: i32, factor: f32) -> f32 {
         // The sum of all codes is offset / -CODE_ZERO.
@@ -173,5 +180,5 @@ pub(crate) fn probe_of<'a>(rows: &CodedRows<'_>, row: u32, codes: &'a mut Vec<i8
     codes.clear();
     codes.extend(rows.codes(row).iter().map(|&code| code as i8 - CODE_ZERO as i8));
     let sum: i32 = codes.iter().map(|&code| i32::from(code)).sum();
-    Probe { codes, offset: -CODE_ZERO * sum, scale: rows.scale(row) }
+    Probe { codes, offset: -CODE_ZERO * sum, scale: rows.scale(row), norm: rows.norm(row) }
 }

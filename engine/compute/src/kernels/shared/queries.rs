@@ -90,6 +90,7 @@ impl Queries {
             codes: &self.codes[query * self.dim..(query + 1) * self.dim],
             offset: self.offsets[query],
             scale: self.scales[query],
+            norm: self.norms[query],
         }
     }
 
