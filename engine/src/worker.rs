@@ -19,6 +19,9 @@ use crate::{Config, Error};
 /// How long a quiet worker waits before it vouches for the last batch with a mark.
 const IDLE: Duration = Duration::from_millis(500);
 
+/// How long a worker must have been quiet before it works on the graph: a client that asks again at once never waits for it.
+const TEND_AFTER: Duration = Duration::from_millis(20);
+
 /// Rows that an idle worker brings into the graph before it looks for jobs again: a few milliseconds of work.
 const TENDED_ROWS_MAX: usize = 16;
 
@@ -58,7 +61,7 @@ impl<S: Storage> Worker<S> {
         self.publish();
         let (mut closing, mut untended, mut quiet_since) = (false, true, Instant::now());
         while !closing {
-            let wait = if untended { Duration::ZERO } else { IDLE };
+            let wait = if untended { TEND_AFTER.saturating_sub(quiet_since.elapsed()) } else { IDLE };
             match self.jobs.recv_timeout(wait) {
                 Ok(job) => {
                     closing = self.turn(job);
