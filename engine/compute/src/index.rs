@@ -12,6 +12,7 @@ mod links;
 mod rows;
 
 use crate::device::Device;
+use crate::kernels::shared::ranked::best;
 use crate::kernels::similarity_topk;
 use crate::{Result, kernels::graph_link::Linking};
 use links::Links;
@@ -148,21 +149,16 @@ impl VectorIndex {
             return Ok(Found { lists: vec![Vec::new(); count], way: Way::Exact, ..Found::default() });
         }
         let search = Search { k: search.k.clamp(1, similarity_topk::K_MAX), ..*search };
-        let allowed = self.allowed(&search);
-        let walks = self.rows.only_shard().is_some() && self.links.linked() > 0;
-        let walks = walks
-            && match search.way {
-                Way::Exact => false,
-                Way::Graph => true,
-                Way::Auto => self.links.is_cheaper(&search, count, allowed, self.rows.len()),
-            };
-        if !walks {
+        // How many rows a walk may meet before it gives up; none if there is to be no walk.
+        let looked_max = match search.way {
+            _ if self.rows.only_shard().is_none() || self.links.linked() == 0 => None,
+            Way::Exact => None,
+            Way::Graph => Some(usize::MAX),
+            Way::Auto => self.worth_walking(&search, count),
+        };
+        let Some(looked_max) = looked_max else {
             let lists = self.rows.scan(device, &search, None)?;
             return Ok(Found { lists, way: Way::Exact, ..Found::default() });
-        }
-        let looked_max = match search.way {
-            Way::Graph => usize::MAX,
-            _ => (TIRED_PART * self.links.met(&search, allowed, self.rows.len())) as usize,
         };
         let (mut found, tired) = self.links.walk(device, &mut self.rows, &search, looked_max)?;
         if self.links.waiting() > 0 {
@@ -198,18 +194,15 @@ impl VectorIndex {
         self.links.destroy(device);
     }
 
-    /// The fewest rows that any query of the batch may find.
-    fn allowed(&self, search: &Search<'_>) -> usize {
+    /// If walks should take less time than a scan: after how many rows each gives up.
+    fn worth_walking(&self, search: &Search<'_>, queries: usize) -> Option<usize> {
         let ones = |mask: &Vec<u64>| mask.iter().map(|word| word.count_ones() as usize).sum();
-        search.masks.iter().map(ones).min().unwrap_or(self.rows.len())
+        let rows = self.rows.len();
+        // The fewest rows that any query of the batch may find.
+        let allowed = search.masks.iter().map(ones).min().unwrap_or(rows);
+        let met = Links::met(search, allowed, rows);
+        Links::is_cheaper(met, queries, allowed, rows).then_some((TIRED_PART * met) as usize)
     }
-}
-
-/// Sorts a list, drops repeats and all but the best `k`.
-fn best(list: &mut Vec<(u32, f32)>, k: usize) {
-    list.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    list.dedup_by_key(|row| row.0);
-    list.truncate(k);
 }
 
 #[cfg(test)]

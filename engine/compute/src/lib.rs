@@ -39,6 +39,7 @@ mod error;
 pub mod index;
 mod kernel;
 pub mod kernels;
+mod parallel;
 mod recording;
 pub mod simd;
 
@@ -52,6 +53,7 @@ pub use element::{Element, Stored};
 pub use error::Error;
 pub use kernel::{Access, Binding, Extent, Field, Grid, Kernel, Params, Target, Tolerance};
 pub use kernels::KERNELS;
+pub use parallel::collect_in_parallel;
 pub use recording::{Command, Readback, Recording};
 
 /// Result of everything here that can fail for reasons a caller cannot foresee.

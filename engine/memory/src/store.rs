@@ -4,7 +4,7 @@
 //! ahead of the log by the batch in hand; nobody reads it until the log has the batch, and if the log refuses, the state is
 //! folded anew.
 
-use rayon::prelude::*;
+use cortexkg_compute::collect_in_parallel;
 
 use crate::Error;
 use crate::allocate::{self, Known, Newcomer, Outcome, RIVAL_MIN, RIVALS_MAX, Rival};
@@ -53,11 +53,10 @@ pub fn store_batch(
 ) -> Result<Vec<Decision>, Error> {
     let searched: Vec<String> =
         batch.iter().map(|new| searchable(&new.request.content, new.request.context.as_deref())).collect();
-    let readings: Vec<Reading<'_>> = searched
-        .par_iter()
-        .zip(batch)
-        .map(|(text, new)| Reading::of(text, &new.request.content, new.request.kind == Kind::Passage))
-        .collect();
+    let readings = collect_in_parallel(batch.len(), |at| {
+        let request = batch[at].request;
+        Reading::of(&searched[at], &request.content, request.kind == Kind::Passage)
+    });
     let texts: Vec<Text<'_>> = batch
         .iter()
         .zip(&readings)
@@ -149,35 +148,32 @@ pub(crate) fn contests(
     let rows = state.items.len();
     let place = |place: Option<&'_ Place>| place.map(|place| (place.sequence.clone(), place.part));
     let state = &*state;
-    let seats: Vec<Vec<Seat>> = texts
-        .par_iter()
-        .zip(near)
-        .map(|(text, near)| {
-            let own_place = place(text.place);
-            let newcomer = Newcomer {
-                text: text.text,
-                // As written: enough to compare by, and independent of the order in the batch.
-                names: text.reading.own_names(),
-                time_us: text.time.0,
-                place: own_place.as_ref().map(|(sequence, part)| (sequence.as_str(), *part)),
+    let seats = collect_in_parallel(texts.len(), |at| {
+        let (text, near) = (&texts[at], &near[at]);
+        let own_place = place(text.place);
+        let newcomer = Newcomer {
+            text: text.text,
+            // As written: enough to compare by, and independent of the order in the batch.
+            names: text.reading.own_names(),
+            time_us: text.time.0,
+            place: own_place.as_ref().map(|(sequence, part)| (sequence.as_str(), *part)),
+        };
+        let known = near.iter().map(|&(row, similarity)| {
+            let known = match (row as usize).checked_sub(rows) {
+                Some(at) => known_in_batch(&texts[at]),
+                None => known_stored(state, row),
             };
-            let known = near.iter().map(|&(row, similarity)| {
-                let known = match (row as usize).checked_sub(rows) {
-                    Some(at) => known_in_batch(&texts[at]),
-                    None => known_stored(state, row),
-                };
-                (MemoryId(0), similarity, known)
-            });
-            let who = near.iter().map(|&(row, _)| match (row as usize).checked_sub(rows) {
-                Some(at) => Who::InBatch(at),
-                None => Who::Stored(state.items.get(row).id),
-            });
-            let scored = allocate::score(&newcomer, known);
-            who.zip(scored)
-                .map(|(who, rival)| Seat { who, similarity: rival.similarity, scores: rival.scores })
-                .collect()
-        })
-        .collect();
+            (MemoryId(0), similarity, known)
+        });
+        let who = near.iter().map(|&(row, _)| match (row as usize).checked_sub(rows) {
+            Some(at) => Who::InBatch(at),
+            None => Who::Stored(state.items.get(row).id),
+        });
+        let scored = allocate::score(&newcomer, known);
+        who.zip(scored)
+            .map(|(who, rival)| Seat { who, similarity: rival.similarity, scores: rival.scores })
+            .collect::<Vec<Seat>>()
+    });
     let contests: Vec<Contest> = seats
         .iter()
         .map(|seats: &Vec<Seat>| Contest {

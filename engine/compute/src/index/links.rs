@@ -6,11 +6,12 @@ use crate::Result;
 use crate::buffer::Buffer;
 use crate::device::Device;
 use crate::index::rows::{Rows, Scratch, masks_within, room};
-use crate::index::{Found, Search, Way, best};
+use crate::index::{Found, Search, Way};
 use crate::kernels::graph_backlink::Requests;
 use crate::kernels::graph_link::Linking;
 use crate::kernels::graph_search::Graph;
 use crate::kernels::shared::graph_shard::{GraphShard, sketch_words};
+use crate::kernels::shared::ranked::best;
 use crate::kernels::shared::row_shard::RowShard;
 use crate::kernels::similarity_topk::{Masks, mask_words};
 use crate::kernels::{graph_backlink, graph_link, graph_search, graph_unlink, similarity_rows};
@@ -303,15 +304,14 @@ impl Links {
     }
 
     /// Rows a walk should meet, if the mask has nothing to do with the query.
-    pub fn met(&self, search: &Search<'_>, allowed: usize, rows: usize) -> f64 {
+    pub fn met(search: &Search<'_>, allowed: usize, rows: usize) -> f64 {
         let share = allowed.max(1) as f64 / rows as f64;
         // Measured: with half of the rows denied a walk meets 1.6 times as many.
         (search.width.max(search.k) * LOOKED_PER_KEPT) as f64 * share.powf(-0.7)
     }
 
     /// Whether a walk should take less time than a scan. The unit is the time a scan for one query takes for a row.
-    pub fn is_cheaper(&self, search: &Search<'_>, queries: usize, allowed: usize, rows: usize) -> bool {
-        let met = self.met(search, allowed, rows);
+    pub fn is_cheaper(met: f64, queries: usize, allowed: usize, rows: usize) -> bool {
         // A scan for many queries reads each row once.
         let scanned_together = match queries {
             0..8 => 1.0,

@@ -13,13 +13,13 @@
 //!   rounding to f32; a form that adds 8,192 squares in f32 by a tree over 256 lanes stays within
 //!   (32 + 8) / 2 half-ulps after the square root: 16 ulp holds for all.
 
-use super::shared::in_parallel;
 use super::shared::row_shard::{RowShard, dim_is_valid};
 use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::case::{Case, Draw};
 use crate::element::Element;
 use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
+use crate::parallel::in_parallel;
 use crate::recording::Recording;
 use crate::simd::rotation::rotate;
 use crate::simd::{BLOCK_ROWS, CODE_MAX, CODE_ZERO, Simd};

@@ -8,15 +8,15 @@
 //! - Tolerance: none, as in `graph_search`.
 
 use super::graph_search::{ABSENT, Graph, drawn_edges};
-use super::shared::diversify::{Near, diversify, sort};
-use super::shared::graph_shard::{CodedRows, probe_of};
-use super::shared::map_in_parallel;
+use super::shared::diversify::{Near, list_of, sort};
+use super::shared::graph_shard::{CodedRows, Probe, listed, probe_of, write_list};
 use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::case::{Case, Draw};
 use crate::element::Element;
 use crate::kernel::{Binding, Grid, Kernel, Params as _, Tolerance};
 use crate::kernels::encode_rows::{Rows, encoded};
+use crate::parallel::map_in_parallel;
 use crate::recording::Recording;
 
 crate::params! {
@@ -101,27 +101,14 @@ fn reference(args: &mut Args<'_>) {
         let list = &mut edges[row as usize * degree..][..degree];
         let mut own = Vec::new();
         let probe = probe_of(&rows, row, &mut own);
-        let near = |other: u32| {
-            let products =
-                rows.codes(other).iter().zip(probe.codes).map(|(a, b)| i32::from(*a) * i32::from(*b));
-            Near { row: other, score: probe.estimate(products.sum(), rows.scale(other)) }
-        };
+        let near = |row: u32| Near { row, score: rows.plain_estimate(row, &probe) };
         let asking = &sources[offsets[target] as usize..offsets[target + 1] as usize];
-        let before = list.iter().take_while(|edge| **edge > 0).map(|edge| edge - 1);
-        let mut together: Vec<Near> = before.chain(asking.iter().copied()).map(near).collect();
+        let mut together: Vec<Near> = listed(list).chain(asking.iter().copied()).map(near).collect();
         sort(&mut together);
-        let kept = if together.len() > degree {
-            diversify(&rows, row, &together, degree, degree / FAR_PART, params.alpha, &mut Vec::new())
-        } else {
-            together.iter().map(|near| near.row).collect()
-        };
-        list.fill(0);
-        list.iter_mut().zip(kept).for_each(|(edge, other)| *edge = other + 1);
+        write_list(list, list_of(&rows, row, &together, degree, params.alpha, &mut Vec::new()));
     }
 }
 
-/// One in so many edges of a full list leads far.
-pub(crate) const FAR_PART: usize = 16;
 /// Targets of one task.
 const TASK_TARGETS: usize = 32;
 
@@ -143,21 +130,16 @@ fn cpu(args: &mut Args<'_>) {
             let probe = probe_of(&rows, row, &mut own);
             others.clear();
             let list = &before[row as usize * degree..][..degree];
-            others.extend(list.iter().take_while(|edge| **edge > 0).map(|edge| edge - 1));
+            others.extend(listed(list));
             others.extend_from_slice(&sources[offsets[target] as usize..offsets[target + 1] as usize]);
             others.iter().for_each(|&other| rows.fetch(other));
             estimated(&rows, &others, &probe, &mut sums, &mut together);
-            if together.len() > degree {
-                return diversify(&rows, row, &together, degree, degree / FAR_PART, params.alpha, &mut codes);
-            }
-            together.iter().map(|near| near.row).collect()
+            list_of(&rows, row, &together, degree, params.alpha, &mut codes)
         };
         places.iter().map(list).collect()
     });
     for (row, kept) in targets.iter().zip(lists) {
-        let list = &mut edges[*row as usize * degree..][..degree];
-        list.fill(0);
-        list.iter_mut().zip(kept).for_each(|(edge, other)| *edge = other + 1);
+        write_list(&mut edges[*row as usize * degree..][..degree], kept);
     }
 }
 
@@ -165,7 +147,7 @@ fn cpu(args: &mut Args<'_>) {
 pub(crate) fn estimated(
     rows: &CodedRows<'_>,
     others: &[u32],
-    probe: &super::shared::graph_shard::Probe<'_>,
+    probe: &Probe<'_>,
     sums: &mut Vec<i32>,
     near: &mut Vec<Near>,
 ) {

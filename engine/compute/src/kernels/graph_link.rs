@@ -12,8 +12,7 @@ use std::cell::RefCell;
 
 use super::graph_search::{ABSENT, Graph, drawn_edges, drawn_sketches, reference_walk};
 use super::shared::diversify::{Near, diversify};
-use super::shared::graph_shard::{probe_of, sketch_words};
-use super::shared::map_in_parallel;
+use super::shared::graph_shard::{probe_of, sketch_words, write_list};
 use super::shared::walk::{Reach, Terrain, Walk};
 use crate::args::Args;
 use crate::buffer::Buffer;
@@ -21,6 +20,7 @@ use crate::case::{Case, Draw};
 use crate::element::Element;
 use crate::kernel::{Binding, Grid, Kernel, Params as _, Tolerance};
 use crate::kernels::encode_rows::{Rows, encoded};
+use crate::parallel::map_in_parallel;
 use crate::recording::Recording;
 
 crate::params! {
@@ -131,9 +131,7 @@ fn reference(args: &mut Args<'_>) {
         let (found, _) = reference_walk(&terrain, &probe, &params.reach());
         let found: Vec<Near> = found.into_iter().map(|(row, score)| Near { row, score }).collect();
         let kept = diversify(&rows, row, &found, params.picks_max as usize, 0, params.alpha, &mut Vec::new());
-        let list = &mut picks[place * degree..][..degree];
-        list.fill(0);
-        list.iter_mut().zip(kept).for_each(|(edge, other)| *edge = other + 1);
+        write_list(&mut picks[place * degree..][..degree], kept);
         rows.sketch(row, &mut made[place * words..][..words]);
     }
 }
@@ -174,8 +172,7 @@ fn cpu(args: &mut Args<'_>) {
     });
     let (picks, made): (&mut [u32], &mut [u32]) = (args.write(6), args.write(7));
     for (list, kept) in picks.chunks_exact_mut(degree).zip(lists) {
-        list.fill(0);
-        list.iter_mut().zip(kept).for_each(|(edge, other)| *edge = other + 1);
+        write_list(list, kept);
     }
     for (&row, sketch) in joining.iter().zip(made.chunks_exact_mut(words)) {
         rows.sketch(row, sketch);

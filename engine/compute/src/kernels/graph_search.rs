@@ -17,8 +17,7 @@
 
 use std::cell::RefCell;
 
-use super::shared::graph_shard::{CodedRows, GRAPH_ROWS_MAX, GraphShard, Probe, sketch_words};
-use super::shared::in_parallel;
+use super::shared::graph_shard::{CodedRows, GRAPH_ROWS_MAX, GraphShard, Probe, listed, sketch_words};
 use super::shared::queries::Queries;
 use super::shared::ranked::{NO_ROW, NO_SCORE};
 use super::shared::row_shard::RowShard;
@@ -30,6 +29,7 @@ use crate::element::Element;
 use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
 use crate::kernels::encode_rows::{Rows, encoded};
 use crate::kernels::similarity_topk::{Masks, mask_words};
+use crate::parallel::in_parallel;
 use crate::recording::Recording;
 use crate::simd::Simd;
 
@@ -217,9 +217,7 @@ impl Params {
             _ => Some(&masks[query * words..][..words]),
         }
     }
-}
 
-impl Params {
     fn reach<'a>(&self, mask: Option<&'a [u64]>) -> Reach<'a> {
         Reach { mask, width: self.width as usize, looked_max: self.looked_max as usize }
     }
@@ -267,34 +265,16 @@ pub(crate) fn reference_walk(
         });
         let Some(next) = beam.iter_mut().find(|row| !row.expanded) else { break };
         if !next.fine {
-            let codes = rows.codes(next.row).iter().zip(probe.codes);
-            let product = codes.map(|(a, b)| i32::from(*a) * i32::from(*b)).sum();
-            (next.score, next.fine) = (probe.estimate(product, rows.scale(next.row)), true);
+            (next.score, next.fine) = (rows.plain_estimate(next.row, probe), true);
         } else if met.len() < reach.looked_max {
             next.expanded = true;
-            let list = terrain.edges(next.row).iter();
-            entering = list.take_while(|edge| **edge > 0).map(|edge| edge - 1).collect();
+            entering = listed(terrain.edges(next.row)).collect();
         } else {
             break;
         }
     }
     let found = beam.iter().filter(|row| row.allowed && row.fine).map(|row| (row.row, row.score));
     (found.collect(), met.len())
-}
-
-impl<'a> Terrain<'a> {
-    /// What the first five bindings of a kernel that walks hold.
-    pub(crate) fn of(args: &Args<'a>, dim: u32, degree: u32, entries: u32, rows: u32) -> Self {
-        let codes: &[u8] = bytemuck::cast_slice(args.read::<u32>(0));
-        Terrain {
-            rows: CodedRows { simd: args.simd(), dim: dim as usize, codes, factors: args.read(1) },
-            edges: args.read(2),
-            degree: degree as usize,
-            sketches: args.read(3),
-            entries: &args.read::<u32>(4)[..entries as usize],
-            count: rows as usize,
-        }
-    }
 }
 
 fn reference(args: &mut Args<'_>) {

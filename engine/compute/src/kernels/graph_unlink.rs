@@ -7,11 +7,10 @@
 //! - Output: `edges` of a `GraphShard`. Nothing leads to a gone row any more: its place may be given to another.
 //! - Tolerance: none, as in `graph_search`.
 
-use super::graph_backlink::{FAR_PART, estimated};
+use super::graph_backlink::estimated;
 use super::graph_search::{ABSENT, Graph, drawn_edges};
-use super::shared::diversify::{Near, diversify, sort};
-use super::shared::graph_shard::{CodedRows, probe_of};
-use super::shared::map_in_parallel;
+use super::shared::diversify::{Near, list_of, sort};
+use super::shared::graph_shard::{CodedRows, listed, probe_of, write_list};
 use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::case::{Case, Draw};
@@ -19,6 +18,7 @@ use crate::element::Element;
 use crate::kernel::{Binding, Grid, Kernel, Params as _, Tolerance};
 use crate::kernels::encode_rows::{Rows, encoded};
 use crate::kernels::similarity_topk::mask_words;
+use crate::parallel::map_in_parallel;
 use crate::recording::Recording;
 
 crate::params! {
@@ -78,7 +78,7 @@ fn is_gone(gone: &[u64], row: u32) -> bool {
 
 /// Rows that the edges of `row` lead to.
 fn others(edges: &[u32], degree: usize, row: u32) -> impl Iterator<Item = u32> {
-    edges[row as usize * degree..][..degree].iter().take_while(|edge| **edge > 0).map(|edge| edge - 1)
+    listed(&edges[row as usize * degree..][..degree])
 }
 
 fn reference(args: &mut Args<'_>) {
@@ -105,21 +105,12 @@ fn reference(args: &mut Args<'_>) {
                 if is_gone(gone, other) { others(&before, degree, other).collect() } else { vec![other] };
             for other in through {
                 if other != row && !is_gone(gone, other) {
-                    let products =
-                        rows.codes(other).iter().zip(probe.codes).map(|(a, b)| i32::from(*a) * i32::from(*b));
-                    let score = probe.estimate(products.sum(), rows.scale(other));
-                    together.push(Near { row: other, score });
+                    together.push(Near { row: other, score: rows.plain_estimate(other, &probe) });
                 }
             }
         }
         sort(&mut together);
-        let kept = if together.len() > degree {
-            diversify(&rows, row, &together, degree, degree / FAR_PART, params.alpha, &mut Vec::new())
-        } else {
-            together.iter().map(|near| near.row).collect()
-        };
-        list.fill(0);
-        list.iter_mut().zip(kept).for_each(|(edge, other)| *edge = other + 1);
+        write_list(list, list_of(&rows, row, &together, degree, params.alpha, &mut Vec::new()));
     }
 }
 
@@ -154,17 +145,12 @@ fn cpu(args: &mut Args<'_>) {
             reached.iter().for_each(|&other| rows.fetch(other));
             let probe = probe_of(&rows, row, &mut own);
             estimated(&rows, &reached, &probe, &mut sums, &mut together);
-            if together.len() > degree {
-                return diversify(&rows, row, &together, degree, degree / FAR_PART, params.alpha, &mut codes);
-            }
-            together.iter().map(|near| near.row).collect()
+            list_of(&rows, row, &together, degree, params.alpha, &mut codes)
         };
         torn.iter().map(mend).collect()
     });
     for (row, kept) in torn.iter().zip(lists) {
-        let list = &mut edges[*row as usize * degree..][..degree];
-        list.fill(0);
-        list.iter_mut().zip(kept).for_each(|(edge, other)| *edge = other + 1);
+        write_list(&mut edges[*row as usize * degree..][..degree], kept);
     }
     for row in (0..params.rows).filter(|&row| is_gone(gone, row)) {
         edges[row as usize * degree..][..degree].fill(0);

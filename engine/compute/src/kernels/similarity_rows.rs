@@ -9,7 +9,6 @@
 //! - Tolerance: forms that sum in f64 agree bit for bit. A form that sums n <= 8,192 products in f32 has a relative
 //!   error of about 2^-24 sqrt(n) < 1e-5 of the sum of magnitudes; squared over squared scores, 1e-10 holds.
 
-use super::shared::in_parallel;
 use super::shared::ranked::score_of;
 use super::shared::row_shard::RowShard;
 use super::similarity_topk::sum_in_lanes;
@@ -19,6 +18,7 @@ use crate::case::{Case, Draw};
 use crate::element::Element;
 use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
 use crate::kernels::encode_rows::{Rows, encoded};
+use crate::parallel::in_parallel;
 use crate::recording::Recording;
 use crate::simd::fetch;
 use half::f16;

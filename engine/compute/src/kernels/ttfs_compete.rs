@@ -20,12 +20,12 @@
 //! - Tolerance: exact. All integers, ties broken by id and place.
 
 use super::shared::first_spike::{NO_SPIKE, ONE, first_spike_us, mul_q16};
-use super::shared::in_parallel;
 use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::case::{Case, Draw};
 use crate::element::Element;
 use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
+use crate::parallel::in_parallel;
 use crate::recording::Recording;
 
 /// Winner of a request in which nobody fired.

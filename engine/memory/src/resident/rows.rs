@@ -2,6 +2,7 @@
 
 use cortexkg_compute::Device;
 use cortexkg_compute::index::{IndexOptions, Search, VectorIndex, Way};
+use cortexkg_compute::kernels::shared::ranked::best;
 
 use crate::Error;
 use crate::state::State;
@@ -82,8 +83,7 @@ impl Rows {
         of_batch.index.destroy(device);
         for (list, found) in lists.iter_mut().zip(found) {
             list.extend(found.into_iter().map(|(place, score)| (rows + place, score)));
-            list.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-            list.truncate(k);
+            best(list, k);
         }
         Ok(lists)
     }

@@ -7,6 +7,7 @@ use cortexkg_engine::vectors::{Device, VectorIndex};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
+use crate::corpus::Random;
 use crate::npy::Matrix;
 use crate::percentile::round;
 
@@ -34,7 +35,7 @@ impl Changes {
         report: &mut Value,
     ) -> anyhow::Result<Vec<u64>> {
         let mut dead = vec![0u64; base.rows.div_ceil(64)];
-        let mut draw = Draw(0x5eed);
+        let mut draw = Random(0x5eed);
         let begun = Instant::now();
         if self.turnover {
             let tenth = base.rows.div_ceil(10);
@@ -93,7 +94,7 @@ impl Masks {
         if share >= 1.0 && !any_dead {
             return Masks(Vec::new());
         }
-        let mut draw = Draw(0xf117e5);
+        let mut draw = Random(0xf117e5);
         let count = if share < 1.0 { MASKS } else { 1 };
         let mask = |_| {
             let mut mask = vec![0u64; rows.div_ceil(64)];
@@ -118,18 +119,5 @@ impl Masks {
             [one] => vec![one.clone()],
             many => queries.map(|query| many[query % many.len()].clone()).collect(),
         }
-    }
-}
-
-/// Uniform numbers from a seed (SplitMix64: Steele, Lea and Flood 2014).
-struct Draw(u64);
-
-impl Draw {
-    fn below_one(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) as f64 / (u64::MAX as f64 + 1.0)
     }
 }

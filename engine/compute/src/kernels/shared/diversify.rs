@@ -1,10 +1,10 @@
 //! Which of its nearest rows a row keeps edges to (robust pruning: Subramanya and others, DiskANN, 2019).
 //!
 //! Candidates are taken nearest first. One is passed over if a row kept before is nearer to it, `alpha` times, than the
-//! row itself: a walk gets there by way of the kept one. A few places of a full list are for the farthest candidates: where many
-//! rows are nearly the same, none hides another, and the nearest alone would make islands that no walk leads to. What room is
-//! left goes to the nearest passed over. Distances are
-//! squared Euclidean ones between coded rows, in f32 and in this order of operations, so that every form decides alike.
+//! row itself: a walk gets there by way of the kept one. What room is left goes to the nearest passed over. A few places of a full
+//! list are for the farthest candidates: where many rows are the same, none hides another, and the nearest alone would make islands
+//! that no walk leads to. Distances are squared Euclidean ones between coded rows, in f32 and in this order of operations, so
+//! that every form decides alike.
 
 use super::graph_shard::{CodedRows, probe_of};
 
@@ -56,18 +56,28 @@ pub(crate) fn diversify(
             kept.push(near.row);
         }
     }
-    let mut room = degree - kept.len();
-    let mut take = |taken: &mut bool| {
-        if !*taken && room > 0 {
-            (*taken, room) = (true, room - 1);
-            return 1;
-        }
-        0
-    };
-    let mut of_far = 0;
-    taken.iter_mut().rev().for_each(|taken| of_far += if of_far < far { take(taken) } else { 0 });
-    taken.iter_mut().for_each(|taken| {
-        take(taken);
-    });
+    let open: Vec<usize> = (0..candidates.len()).filter(|&place| !taken[place]).collect();
+    let room = degree - kept.len();
+    let far = far.min(room);
+    let filling = open.iter().rev().take(far).chain(open.iter().take(room - far));
+    filling.for_each(|&place| taken[place] = true);
     candidates.iter().zip(taken).filter(|(_, taken)| *taken).map(|(near, _)| near.row).collect()
+}
+
+/// One in so many edges of a full list leads far.
+const FAR_PART: usize = 16;
+
+/// The list of `row` once all of `together`, which are sorted, are offered: all while there is room, else what is kept of them.
+pub(crate) fn list_of(
+    rows: &CodedRows<'_>,
+    row: u32,
+    together: &[Near],
+    degree: usize,
+    alpha: f32,
+    codes: &mut Vec<i8>,
+) -> Vec<u32> {
+    if together.len() > degree {
+        return diversify(rows, row, together, degree, degree / FAR_PART, alpha, codes);
+    }
+    together.iter().map(|near| near.row).collect()
 }

@@ -77,6 +77,17 @@ impl GraphShard {
     }
 }
 
+/// The rows that a list of edges leads to.
+pub(crate) fn listed(edges: &[u32]) -> impl Iterator<Item = u32> {
+    edges.iter().take_while(|edge| **edge > 0).map(|edge| edge - 1)
+}
+
+/// Makes a list of edges lead to these rows.
+pub(crate) fn write_list(edges: &mut [u32], rows: Vec<u32>) {
+    edges.fill(0);
+    edges.iter_mut().zip(rows).for_each(|(edge, row)| *edge = row + 1);
+}
+
 /// Coded rows as kernels over a graph read them.
 #[derive(Clone, Copy)]
 pub(crate) struct CodedRows<'a> {
@@ -129,6 +140,12 @@ impl<'a> CodedRows<'a> {
         fetch(self.codes(row));
         let (block, lane) = (row as usize / BLOCK_ROWS, row as usize % BLOCK_ROWS);
         fetch(&self.factors[block * 3 * BLOCK_ROWS + lane..][..1]);
+    }
+
+    /// The law of estimates: the inner product of a row with a probe in plain loops.
+    pub fn plain_estimate(&self, row: u32, probe: &Probe<'_>) -> f32 {
+        let products = self.codes(row).iter().zip(probe.codes).map(|(a, b)| i32::from(*a) * i32::from(*b));
+        probe.estimate(products.sum(), self.scale(row))
     }
 
     /// Estimated inner products of rows with a probe; `sums` is room.

@@ -21,8 +21,6 @@ pub(crate) struct Queries {
     errors: Vec<f32>,
     /// Power of two each query was multiplied by.
     pub units: Vec<f64>,
-    /// The queries themselves in f64, unscaled.
-    pub exact: Vec<f64>,
 }
 
 impl Queries {
@@ -37,7 +35,6 @@ impl Queries {
             norms: Vec::with_capacity(count),
             errors: Vec::with_capacity(count),
             units: Vec::with_capacity(count),
-            exact: queries.iter().map(|&value| f64::from(value)).collect(),
         };
         queries.chunks_exact(dim).for_each(|query| coded.push(query));
         coded

@@ -28,12 +28,20 @@ pub fn score_of(sum: f64) -> f32 {
     sum as f32 + 0.0
 }
 
-/// Merges ranked lists over disjoint rows, such as those of several shards, into the best `k`.
-pub fn merge(lists: &[(&[u32], &[f32])], k: usize) -> Vec<Ranked> {
-    let rows = lists.iter().flat_map(|(ids, scores)| ids.iter().zip(*scores));
-    let rows = rows.filter(|&(&id, _)| id != NO_ROW).map(|(&id, &score)| Ranked { id, score });
-    let mut merged: Vec<Ranked> = rows.collect();
-    merged.sort_unstable_by(Ranked::order);
-    merged.truncate(k);
-    merged
+/// The best `k` of rows with their scores, best first, each once.
+pub fn best(list: &mut Vec<(u32, f32)>, k: usize) {
+    list.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    list.dedup_by_key(|row| row.0);
+    list.truncate(k);
+}
+
+/// Bits that order as integers as the floats do they come from; NaN aside.
+pub(crate) fn ascending(value: f32) -> u32 {
+    let bits = value.to_bits();
+    if bits >> 31 == 0 { bits | 1 << 31 } else { !bits }
+}
+
+/// The float that `ascending` made these bits of.
+pub(crate) fn from_ascending(bits: u32) -> f32 {
+    f32::from_bits(if bits >> 31 == 1 { bits ^ 1 << 31 } else { !bits })
 }

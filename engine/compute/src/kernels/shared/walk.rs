@@ -4,6 +4,8 @@
 //! It ends with the `width`-th allowed row.
 
 use super::graph_shard::{CodedRows, Probe, sketch_words};
+use super::ranked::{ascending, from_ascending};
+use crate::args::Args;
 use crate::simd::fetch;
 
 /// Where a walk goes.
@@ -22,6 +24,19 @@ pub(crate) struct Terrain<'a> {
 }
 
 impl<'a> Terrain<'a> {
+    /// What the first five bindings of a kernel that walks hold.
+    pub(crate) fn of(args: &Args<'a>, dim: u32, degree: u32, entries: u32, rows: u32) -> Self {
+        let codes: &[u8] = bytemuck::cast_slice(args.read::<u32>(0));
+        Terrain {
+            rows: CodedRows { simd: args.simd(), dim: dim as usize, codes, factors: args.read(1) },
+            edges: args.read(2),
+            degree: degree as usize,
+            sketches: args.read(3),
+            entries: &args.read::<u32>(4)[..entries as usize],
+            count: rows as usize,
+        }
+    }
+
     /// Edge words of a row; the list ends at the first 0.
     pub fn edges(&self, row: u32) -> &'a [u32] {
         &self.edges[row as usize * self.degree..][..self.degree]
@@ -75,9 +90,7 @@ const DENIED: u64 = 4;
 const FETCH_AHEAD: usize = 3;
 
 fn key(score: f32, row: u32) -> u64 {
-    let bits = score.to_bits();
-    let ascending = if bits >> 31 == 0 { bits | 1 << 31 } else { !bits };
-    u64::from(!ascending) << 32 | u64::from(row) << 3
+    u64::from(!ascending(score)) << 32 | u64::from(row) << 3
 }
 
 fn row_of(key: u64) -> u32 {
@@ -85,8 +98,7 @@ fn row_of(key: u64) -> u32 {
 }
 
 fn score_of(key: u64) -> f32 {
-    let ascending = !((key >> 32) as u32);
-    f32::from_bits(if ascending >> 31 == 1 { ascending ^ 1 << 31 } else { !ascending })
+    from_ascending(!((key >> 32) as u32))
 }
 
 impl Walk {

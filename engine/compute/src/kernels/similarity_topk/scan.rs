@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::Params;
 use super::shortlist::{Scorer, Shortlist};
 use crate::args::Args;
-use crate::kernels::shared::collect_in_parallel;
 use crate::kernels::shared::queries::Queries;
-use crate::kernels::shared::ranked::{NO_ROW, NO_SCORE, Ranked};
+use crate::kernels::shared::ranked::{NO_ROW, NO_SCORE, Ranked, ascending, from_ascending};
 use crate::kernels::shared::row_shard::code_block;
+use crate::parallel::collect_in_parallel;
 use crate::simd::{BLOCK_ROWS, CodeBlock, RowFactors, Simd, fetch, score_bound};
 use half::f16;
 
@@ -37,10 +37,14 @@ struct Scan<'a> {
     codes: &'a [u32],
     factors: &'a [f32],
     masks: &'a [u64],
+    /// The queries in f64.
+    exact: Vec<f64>,
 }
 
 pub(super) fn cpu(args: &mut Args<'_>) {
     let params: Params = args.params();
+    let (dim, k) = (params.dim as usize, params.k as usize);
+    let queries = &args.read::<f32>(3)[..params.queries as usize * dim];
     let scan = Scan {
         params,
         simd: args.simd(),
@@ -48,9 +52,8 @@ pub(super) fn cpu(args: &mut Args<'_>) {
         codes: args.read(1),
         factors: args.read(2),
         masks: args.read(4),
+        exact: queries.iter().map(|&value| f64::from(value)).collect(),
     };
-    let (dim, k) = (params.dim as usize, params.k as usize);
-    let queries = &args.read::<f32>(3)[..params.queries as usize * dim];
     let places = params.queries as usize * k;
     let ids = &mut args.write::<u32>(5)[..places];
     let scores = &mut args.write::<f32>(6)[..places];
@@ -103,26 +106,19 @@ struct SharedFloor(AtomicU32);
 
 impl Default for SharedFloor {
     fn default() -> Self {
-        SharedFloor(AtomicU32::new(ordered(f32::NEG_INFINITY)))
+        SharedFloor(AtomicU32::new(ascending(f32::NEG_INFINITY)))
     }
 }
 
 impl SharedFloor {
     /// Rows at the floor itself may still win their tie, by id; so it is told a little lower.
     fn get(&self) -> f32 {
-        let bits = self.0.load(Ordering::Relaxed);
-        let bits = if bits >> 31 == 1 { bits ^ (1 << 31) } else { !bits };
-        f32::from_bits(bits).next_down()
+        from_ascending(self.0.load(Ordering::Relaxed)).next_down()
     }
 
     fn raise(&self, floor: f32) {
-        self.0.fetch_max(ordered(floor), Ordering::Relaxed);
+        self.0.fetch_max(ascending(floor), Ordering::Relaxed);
     }
-}
-
-fn ordered(value: f32) -> u32 {
-    let bits = value.to_bits();
-    if bits >> 31 == 0 { bits | 1 << 31 } else { !bits }
 }
 
 impl Scan<'_> {
@@ -141,7 +137,7 @@ impl Scan<'_> {
             simd: self.simd,
             vectors: self.vectors,
             dim,
-            query: &queries.exact[query * dim..(query + 1) * dim],
+            query: &self.exact[(first + query) * dim..][..dim],
             unit: queries.units[query],
         };
         let floor_min = |query: usize| {

@@ -8,6 +8,7 @@ use super::*;
 use crate::case::{Case, Draw};
 use crate::device::{Device, DeviceChoice, DeviceOptions};
 use crate::kernels::encode_rows::Rows;
+use crate::kernels::shared::ranked::best;
 use crate::simd::Simd;
 
 fn cpu(threads: usize, simd: &'static Simd) -> Device {
@@ -152,8 +153,9 @@ fn shards_merge_to_the_list_of_the_whole() {
     };
     let whole = search(0, rows);
     let parts = [search(0, 123), search(123, 300), search(423, 77)];
-    let parts: Vec<(&[u32], &[f32])> = parts.iter().map(|(ids, scores)| (&ids[..], &scores[..])).collect();
-    let merged = crate::kernels::shared::ranked::merge(&parts, k);
-    assert_eq!(merged.iter().map(|row| row.id).collect::<Vec<_>>(), whole.0);
-    assert_eq!(merged.iter().map(|row| row.score).collect::<Vec<_>>(), whole.1);
+    let pairs =
+        |(ids, scores): (Vec<u32>, Vec<f32>)| ids.into_iter().zip(scores).filter(|row| row.0 != NO_ROW);
+    let mut merged: Vec<(u32, f32)> = parts.into_iter().flat_map(pairs).collect();
+    best(&mut merged, k);
+    assert_eq!(merged, pairs(whole).collect::<Vec<_>>());
 }
