@@ -40,8 +40,8 @@ impl IndexOptions {
     pub fn new(dim: usize) -> Self {
         IndexOptions {
             dim,
-            degree: 32,
-            linking: Linking { width: 96, picks_max: 16, alpha: 1.1 },
+            degree: 40,
+            linking: Linking { width: 96, picks_max: 18, alpha: 1.1 },
             // A scan of 100,000 rows of 256 numbers takes a millisecond or two; their graph takes 20 CPU seconds and 200 bytes
             // a row.
             scanned_max: 1 << 17,

@@ -39,6 +39,19 @@ pub struct RowFactors {
     pub norm: f32,
 }
 
+/// What is kept of a query beside its codes. With `d` the signed codes and `q` the rotated query:
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct QueryFactors {
+    /// Value of one code step: largest magnitude of `q` / [`CODE_MAX`].
+    pub scale: f32,
+    /// Sum of the codes.
+    pub sum: i32,
+    /// |q| squared.
+    pub squares: f64,
+    /// |q - scale * d| squared.
+    pub error_squares: f64,
+}
+
 /// One block of coded rows.
 #[derive(Clone, Copy)]
 pub struct CodeBlock<'a> {
@@ -68,20 +81,62 @@ pub struct ScanQueries<'a> {
 }
 
 type DotCodes = fn(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]);
-type DotSigns = fn(signs: &[u32], words: usize, rows: &[u32], query: &[i8], sums: &mut [i32]);
+
+/// A coded vector that is compared with bit strings.
+#[derive(Clone, Copy)]
+pub struct SignProbe<'a> {
+    /// Signed codes within [`CODE_MAX`], a multiple of 32.
+    pub codes: &'a [i8],
+    /// Minus the sum of all codes.
+    pub offset: i32,
+    /// Value of one code step.
+    pub scale: f32,
+}
+
+impl SignProbe<'_> {
+    /// The estimated inner product with a row of this factor, from the sum of codes where its bits are set.
+    pub fn estimate(&self, sum: i32, factor: f32) -> f32 {
+        (2 * sum + self.offset) as f32 * (factor * self.scale)
+    }
+}
+
+/// Rows and their estimates: the first `count` of both arrays, which have room for a vector more than that.
+#[derive(Default)]
+pub struct Likely {
+    rows: Vec<u32>,
+    scores: Vec<f32>,
+    count: usize,
+}
+
+impl Likely {
+    /// Keeps a row unless its estimate is under the floor, without a branch.
+    #[inline(always)]
+    fn push_unless_under(&mut self, row: u32, score: f32, floor: f32) {
+        (self.rows[self.count], self.scores[self.count]) = (row, score);
+        self.count += usize::from(score >= floor || score.is_nan() || floor.is_nan());
+    }
+
+    /// What is there.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, f32)> {
+        self.rows[..self.count].iter().copied().zip(self.scores[..self.count].iter().copied())
+    }
+}
+
+type FindLikely = fn(signs: &[u32], words: usize, rows: &[u32], &SignProbe<'_>, floor: f32, &mut Likely);
 
 /// A set of vector instructions and the functions built for it.
 pub struct Simd {
     name: &'static str,
     pub(crate) dot: fn(row: &[f16], query: &[f64]) -> f64,
     pub(crate) encode_row: fn(row: &[f32], vector: &mut [f16], codes: &mut [u8]) -> RowFactors,
+    pub(crate) code_query: fn(query: &mut [f32], codes: &mut [i8]) -> QueryFactors,
     /// For few queries: rows as they lie.
     pub(crate) scan_rows: fn(&CodeBlock<'_>, &ScanQueries<'_>, active: &[u32], &mut [u32], &mut [f32]),
     /// For many queries: rows interleaved by four dimensions.
     pub(crate) scan_block: fn(&CodeBlock<'_>, &ScanQueries<'_>, active: &[u32], &mut [u32], &mut [f32]),
     pub(crate) interleave: fn(codes: &[u8], dim: usize, interleaved: &mut [u8]),
     pub(crate) dot_codes: DotCodes,
-    pub(crate) dot_signs: DotSigns,
+    pub(crate) likely: FindLikely,
 }
 
 /// Queries from which interleaving a block pays: it costs about what three queries do.
@@ -133,6 +188,13 @@ impl Simd {
         (self.encode_row)(row, vector, codes)
     }
 
+    /// Rotates a query and codes it. Both have one length, a multiple of [`LANES`]; magnitudes are far from the ends of f32.
+    pub(crate) fn code_query(&self, query: &mut [f32], codes: &mut [i8]) -> QueryFactors {
+        let fits = query.len() == codes.len() && query.len().is_multiple_of(LANES);
+        assert!(fits, "code_query of odd lengths, this is a bug");
+        (self.code_query)(query, codes)
+    }
+
     /// Bounds the scores of one block of rows for the queries numbered in `active`.
     ///
     /// For place `i` of `active`, `hits[i]` gets a bit for each row whose upper bound is over the query's floor, and
@@ -174,26 +236,51 @@ impl Simd {
         (self.dot_codes)(codes, rows, query, sums);
     }
 
-    /// For some of the bit strings in `signs`, `words` apart, the sum of the signed codes where a bit is set: bit d % 32 of
-    /// word d / 32 for code d. There are a multiple of 32 codes.
-    pub fn dot_signs(&self, signs: &[u32], words: usize, rows: &[u32], query: &[i8], sums: &mut [i32]) {
-        let known = rows.iter().all(|&row| (row as usize + 1) * words <= signs.len());
-        let fits = rows.len() == sums.len() && query.len() <= words * 32 && query.len().is_multiple_of(32);
-        assert!(known && fits, "dot_signs of odd shapes, this is a bug");
-        (self.dot_signs)(signs, words, rows, query, sums);
+    /// The rows whose estimate is not under `floor`, in their order. `signs` holds bit strings, `words` apart: bit d % 32 of word
+    /// d / 32 for code d, and behind them the row's factor as the bits of an f32.
+    pub fn likely(
+        &self,
+        signs: &[u32],
+        words: usize,
+        rows: &[u32],
+        probe: &SignProbe<'_>,
+        floor: f32,
+        likely: &mut Likely,
+    ) {
+        let fits = probe.codes.len() / 32 < words && probe.codes.len().is_multiple_of(32);
+        assert!(fits, "likely rows of odd shapes, this is a bug");
+        likely.count = 0;
+        let room = rows.len() + LANES;
+        if likely.rows.len() < room {
+            likely.rows.resize(room, 0);
+            likely.scores.resize(room, 0.0);
+        }
+        (self.likely)(signs, words, rows, probe, floor, likely);
     }
+}
+
+/// The largest magnitude among numbers of which there are a multiple of [`LANES`].
+pub(crate) fn largest(values: &[f32]) -> f32 {
+    assert!(values.len().is_multiple_of(LANES), "{} numbers, this is a bug", values.len());
+    portable::largest(values)
 }
 
 /// Asks for memory that will be read soon. Nothing is read, so any slice will do.
 #[inline(always)]
 pub(crate) fn fetch<T>(soon: &[T]) {
+    for line in (0..size_of_val(soon)).step_by(64) {
+        fetch_line(soon.as_ptr().cast::<u8>().wrapping_add(line));
+    }
+}
+
+/// Asks for the cache line that an address lies in. Nothing is read, so any address will do.
+#[inline(always)]
+pub(crate) fn fetch_line<T>(soon: *const T) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        for line in (0..size_of_val(soon)).step_by(64) {
-            // SAFETY: SSE is part of x86-64, and a fetch of any address is harmless.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(soon.as_ptr().cast::<i8>().wrapping_add(line)) };
-        }
+        // SAFETY: SSE is part of x86-64, and a fetch of any address is harmless.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(soon.cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = soon;

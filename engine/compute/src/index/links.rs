@@ -26,9 +26,9 @@ const BATCH_MAX: usize = 1 << 12;
 /// Retired rows are taken out before others come in once they are one in so many of those linked.
 const RETIRED_PART: usize = 16;
 /// A walk meets about so many rows for each that it keeps.
-const LOOKED_PER_KEPT: usize = 20;
+const LOOKED_PER_KEPT: usize = 24;
 /// Time to meet a row on a walk, in the time a scan takes for one.
-const MEET_UNITS: f64 = 3.0;
+const MEET_UNITS: f64 = 2.2;
 /// Time to look at a single row, likewise.
 const LOOK_UNITS: f64 = 4.0;
 

@@ -252,7 +252,7 @@ pub(crate) fn reference_walk(
             let sketch = &terrain.sketches[row as usize * words..][..words];
             let signs = (0..rows.dim).filter(|d| sketch[d / 32] >> (d % 32) & 1 == 1);
             let sum = signs.map(|d| i32::from(probe.codes[d])).sum();
-            let score = probe.estimate_sketch(sum, f32::from_bits(sketch[rows.dim / 32]));
+            let score = probe.signs().estimate(sum, f32::from_bits(sketch[rows.dim / 32]));
             let allowed = reach.mask.is_none_or(|mask| mask[row as usize / 64] >> (row % 64) & 1 == 1);
             beam.push(Met { row, score, allowed, fine: false, expanded: false });
         }
@@ -285,7 +285,7 @@ fn reference(args: &mut Args<'_>) {
     let masks: &[u64] = args.read(6);
     let (ids, scores): (&mut [u32], &mut [f32]) = (args.write(7), args.write(8));
     let counts: &mut [u32] = args.write(9);
-    let coded = Queries::new(queries, dim);
+    let coded = Queries::new(Simd::portable(), queries, dim);
     for query in 0..params.queries as usize {
         let reach = params.reach(params.mask(masks, query));
         let probe = coded.probe(query);
@@ -320,7 +320,7 @@ fn cpu(args: &mut Args<'_>) {
     let scores = &mut args.write::<f32>(8)[..count * k];
     let looked = &mut args.write::<u32>(9)[..count];
     let task = |(task, (((queries, ids), scores), looked)): (usize, Task<'_>)| {
-        let coded = Queries::new(queries, dim);
+        let coded = Queries::new(terrain.rows.simd, queries, dim);
         WALK.with_borrow_mut(|walk| {
             for (query, looked) in looked.iter_mut().enumerate() {
                 let reach = params.reach(params.mask(masks, task * TASK_QUERIES + query));

@@ -14,12 +14,14 @@ use std::arch::x86_64::*;
 
 use half::f16;
 
-use super::portable::{reduce, row_factors, scale_of};
+use super::portable::{self, reduce, row_factors, scale_of};
 use super::rotation::rotate;
-use super::{BLOCK_ROWS, CODE_ZERO, CodeBlock, LANES, RowFactors, ScanQueries, Simd};
+use super::{
+    BLOCK_ROWS, CODE_ZERO, CodeBlock, LANES, Likely, QueryFactors, RowFactors, ScanQueries, SignProbe, Simd,
+};
 
 static TABLE: Simd =
-    Simd { name: "avx2", dot, encode_row, scan_rows, scan_block, interleave, dot_codes, dot_signs };
+    Simd { name: "avx2", dot, encode_row, code_query, scan_rows, scan_block, interleave, dot_codes, likely };
 
 /// The table, if this machine can run it.
 pub(super) fn table() -> Option<&'static Simd> {
@@ -37,6 +39,11 @@ pub(super) fn dot(row: &[f16], query: &[f64]) -> f64 {
 pub(super) fn encode_row(row: &[f32], vector: &mut [f16], codes: &mut [u8]) -> RowFactors {
     // SAFETY: the table is given out only where its instructions exist.
     unsafe { encode_row_avx2(row, vector, codes) }
+}
+
+pub(super) fn code_query(query: &mut [f32], codes: &mut [i8]) -> QueryFactors {
+    // SAFETY: the table is given out only where its instructions exist.
+    unsafe { code_query_avx2(query, codes) }
 }
 
 fn scan_rows(
@@ -71,9 +78,15 @@ fn dot_codes(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]) {
     unsafe { dot_codes_avx2(codes, rows, query, sums) }
 }
 
-fn dot_signs(signs: &[u32], words: usize, rows: &[u32], query: &[i8], sums: &mut [i32]) {
+fn likely(signs: &[u32], words: usize, rows: &[u32], probe: &SignProbe<'_>, floor: f32, likely: &mut Likely) {
     // SAFETY: the table is given out only where its instructions exist.
-    unsafe { dot_signs_avx2(signs, words, rows, query, sums) }
+    unsafe { likely_avx2(signs, words, rows, probe, floor, likely) }
+}
+
+/// The plain form, built for wider vectors.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn code_query_avx2(query: &mut [f32], codes: &mut [i8]) -> QueryFactors {
+    portable::code_query(query, codes)
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -191,7 +204,14 @@ fn total(lanes: __m256i) -> i32 {
 
 /// Codes are within 63 and added in pairs, so that 16 bits hold the sums of 260 steps of 32 codes: 8,192 dimensions take 256.
 #[target_feature(enable = "avx2,fma,f16c")]
-fn dot_signs_avx2(signs: &[u32], words: usize, rows: &[u32], query: &[i8], sums: &mut [i32]) {
+fn likely_avx2(
+    signs: &[u32],
+    words: usize,
+    rows: &[u32],
+    probe: &SignProbe<'_>,
+    floor: f32,
+    likely: &mut Likely,
+) {
     // Each byte of four goes to eight places, where a mask leaves one bit of it.
     let spread = _mm256_setr_epi64x(
         0x0000_0000_0000_0000,
@@ -201,17 +221,18 @@ fn dot_signs_avx2(signs: &[u32], words: usize, rows: &[u32], query: &[i8], sums:
     );
     let bit = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64 as i64);
     let ones = _mm256_set1_epi8(1);
-    for (sum, &row) in sums.iter_mut().zip(rows) {
-        let signs = &signs[row as usize * words..][..query.len() / 32];
+    for &row in rows {
+        let signs = &signs[row as usize * words..][..probe.codes.len() / 32 + 1];
         let mut all = _mm256_setzero_si256();
-        for (word, codes) in signs.iter().zip(query.chunks_exact(32)) {
+        for (word, codes) in signs.iter().zip(probe.codes.chunks_exact(32)) {
             // SAFETY: the chunk has 32 codes.
             let codes = unsafe { _mm256_loadu_si256(codes.as_ptr().cast()) };
             let bits = _mm256_shuffle_epi8(_mm256_set1_epi32(*word as i32), spread);
             let set = _mm256_cmpeq_epi8(_mm256_and_si256(bits, bit), bit);
             all = _mm256_add_epi16(all, _mm256_maddubs_epi16(ones, _mm256_and_si256(set, codes)));
         }
-        *sum = total(_mm256_madd_epi16(all, _mm256_set1_epi16(1)));
+        let sum = total(_mm256_madd_epi16(all, _mm256_set1_epi16(1)));
+        likely.push_unless_under(row, probe.estimate(sum, f32::from_bits(signs[signs.len() - 1])), floor);
     }
 }
 

@@ -10,17 +10,18 @@
 
 use std::arch::x86_64::*;
 
-use super::{BLOCK_ROWS, CodeBlock, ScanQueries, Simd, avx2};
+use super::{BLOCK_ROWS, CodeBlock, Likely, ScanQueries, SignProbe, Simd, avx2};
 
 static TABLE: Simd = Simd {
     name: "avx512-vnni",
     dot: avx2::dot,
     encode_row: avx2::encode_row,
+    code_query: avx2::code_query,
     scan_rows,
     scan_block,
     interleave: avx2::interleave,
     dot_codes,
-    dot_signs,
+    likely,
 };
 
 /// The table, if this machine can run it.
@@ -48,9 +49,9 @@ fn dot_codes(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]) {
     unsafe { dot_codes_avx512(codes, rows, query, sums) }
 }
 
-fn dot_signs(signs: &[u32], words: usize, rows: &[u32], query: &[i8], sums: &mut [i32]) {
+fn likely(signs: &[u32], words: usize, rows: &[u32], probe: &SignProbe<'_>, floor: f32, likely: &mut Likely) {
     // SAFETY: the table is given out only where its instructions exist.
-    unsafe { dot_signs_avx512(signs, words, rows, query, sums) }
+    unsafe { likely_avx512(signs, words, rows, probe, floor, likely) }
 }
 
 fn scan_block(
@@ -84,42 +85,70 @@ fn dot_codes_avx512(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]) 
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-fn dot_signs_avx512(signs: &[u32], words: usize, rows: &[u32], query: &[i8], sums: &mut [i32]) {
+fn likely_avx512(
+    signs: &[u32],
+    words: usize,
+    rows: &[u32],
+    probe: &SignProbe<'_>,
+    floor: f32,
+    likely: &mut Likely,
+) {
+    let (codes, whole) = (probe.codes, probe.codes.len() / 64);
     let ones = _mm512_set1_epi8(1);
-    // Four rows at a time share one reduction.
-    for (rows, sums) in rows.chunks(4).zip(sums.chunks_mut(4)) {
-        let mut of_row = [signs.as_ptr(); 4];
-        for place in 0..4 {
-            let row = rows[place.min(rows.len() - 1)] as usize;
-            of_row[place] = signs[row * words..][..query.len() / 32].as_ptr();
-        }
-        let mut all = [_mm512_setzero_si512(); 4];
-        for first in 0..query.len() / 64 {
-            // SAFETY: there are two words of signs for each 64 codes, of which there are so many.
-            unsafe {
-                let codes = _mm512_loadu_si512(query.as_ptr().add(first * 64).cast());
-                for place in 0..4 {
-                    let bits = of_row[place].add(first * 2).cast::<u64>().read_unaligned();
-                    all[place] = _mm512_dpbusd_epi32(all[place], ones, _mm512_maskz_mov_epi8(bits, codes));
+    for rows in rows.chunks(ROWS) {
+        let (mut parts, mut factors) = ([_mm512_setzero_si512(); 4], [0.0; ROWS]);
+        for (four, rows) in rows.chunks(4).enumerate() {
+            let mut of_row = [signs.as_ptr(); 4];
+            for place in 0..4 {
+                let row = rows[place.min(rows.len() - 1)] as usize;
+                let signs = &signs[row * words..][..codes.len() / 32 + 1];
+                factors[4 * four + place] = f32::from_bits(signs[signs.len() - 1]);
+                of_row[place] = signs.as_ptr();
+            }
+            let mut sums = [_mm512_setzero_si512(); 4];
+            for first in 0..whole {
+                // SAFETY: there are two words of signs for each 64 codes, of which there are so many.
+                unsafe {
+                    let codes = _mm512_loadu_si512(codes.as_ptr().add(first * 64).cast());
+                    for place in 0..4 {
+                        let bits = of_row[place].add(first * 2).cast::<u64>().read_unaligned();
+                        sums[place] =
+                            _mm512_dpbusd_epi32(sums[place], ones, _mm512_maskz_mov_epi8(bits, codes));
+                    }
                 }
             }
-        }
-        if !query.len().is_multiple_of(64) {
-            let first = query.len() / 64;
-            for place in 0..4 {
-                // SAFETY: lengths are multiples of 32, so one more word of signs and 32 codes are left.
-                let set = unsafe {
-                    let bits = of_row[place].add(first * 2).read();
-                    _mm512_maskz_loadu_epi8(u64::from(bits), query.as_ptr().add(first * 64))
-                };
-                all[place] = _mm512_dpbusd_epi32(all[place], ones, set);
+            if !codes.len().is_multiple_of(64) {
+                for place in 0..4 {
+                    // SAFETY: lengths are multiples of 32, so one more word of signs and 32 codes are left.
+                    let set = unsafe {
+                        let bits = of_row[place].add(whole * 2).read();
+                        _mm512_maskz_loadu_epi8(u64::from(bits), codes.as_ptr().add(whole * 64))
+                    };
+                    sums[place] = _mm512_dpbusd_epi32(sums[place], ones, set);
+                }
             }
+            parts[four] = quarters(sums[0], sums[1], sums[2], sums[3]);
         }
-        let total = quarters(all[0], all[1], all[2], all[3]);
-        let half = _mm256_add_epi32(_mm512_castsi512_si256(total), _mm512_extracti64x4_epi64::<1>(total));
-        let total = _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256::<1>(half));
-        let total: [i32; 4] = bytemuck::cast(total);
-        sums.copy_from_slice(&total[..sums.len()]);
+        let sums = lanes(parts);
+        let doubled = _mm512_add_epi32(_mm512_add_epi32(sums, sums), _mm512_set1_epi32(probe.offset));
+        // SAFETY: there are 16.
+        let factors = unsafe { _mm512_loadu_ps(factors.as_ptr()) };
+        let step = _mm512_mul_ps(factors, _mm512_set1_ps(probe.scale));
+        let scores = _mm512_mul_ps(_mm512_cvtepi32_ps(doubled), step);
+        let there = ((1u32 << rows.len()) - 1) as u16;
+        let kept = _mm512_mask_cmp_ps_mask::<_CMP_NLT_UQ>(there, scores, _mm512_set1_ps(floor));
+        let count = likely.count;
+        let (to_rows, to_scores) =
+            (&mut likely.rows[count..count + ROWS], &mut likely.scores[count..count + ROWS]);
+        // SAFETY: there is room for a vector in both slices, and masked rows are not read.
+        unsafe {
+            let rows = _mm512_maskz_loadu_epi32(there, rows.as_ptr().cast());
+            let (rows, scores) =
+                (_mm512_maskz_compress_epi32(kept, rows), _mm512_maskz_compress_ps(kept, scores));
+            _mm512_storeu_si512(to_rows.as_mut_ptr().cast(), rows);
+            _mm512_storeu_ps(to_scores.as_mut_ptr(), scores);
+        }
+        likely.count += kept.count_ones() as usize;
     }
 }
 
@@ -135,7 +164,18 @@ fn quarters(a: __m512i, b: __m512i, c: __m512i, d: __m512i) -> __m512i {
     _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd))
 }
 
-/// Rows that `scan_rows_avx512` takes at once: a lane each once their sums are added up.
+/// From four vectors with partial sums of rows 4i..4i+4 in each quarter of the i-th: the sums, a lane a row.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+#[inline]
+fn lanes(parts: [__m512i; 4]) -> __m512i {
+    let even = |a, b| _mm512_shuffle_i32x4::<0b10_00_10_00>(a, b);
+    let odd = |a, b| _mm512_shuffle_i32x4::<0b11_01_11_01>(a, b);
+    let low = _mm512_add_epi32(even(parts[0], parts[1]), odd(parts[0], parts[1]));
+    let high = _mm512_add_epi32(even(parts[2], parts[3]), odd(parts[2], parts[3]));
+    _mm512_add_epi32(even(low, high), odd(low, high))
+}
+
+/// Rows that are taken at once: a lane each once their sums are added up.
 const ROWS: usize = 16;
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
@@ -173,19 +213,7 @@ fn scan_rows_avx512(
                 let at = 4 * four;
                 parts[four] = quarters(sums[at], sums[at + 1], sums[at + 2], sums[at + 3]);
             }
-            // Each quarter of `parts[i]` has partial sums of rows 4i..4i+4: add the quarters up, row by row.
-            let low = _mm512_add_epi32(
-                _mm512_shuffle_i32x4::<0b10_00_10_00>(parts[0], parts[1]),
-                _mm512_shuffle_i32x4::<0b11_01_11_01>(parts[0], parts[1]),
-            );
-            let high = _mm512_add_epi32(
-                _mm512_shuffle_i32x4::<0b10_00_10_00>(parts[2], parts[3]),
-                _mm512_shuffle_i32x4::<0b11_01_11_01>(parts[2], parts[3]),
-            );
-            let sums = _mm512_add_epi32(
-                _mm512_shuffle_i32x4::<0b10_00_10_00>(low, high),
-                _mm512_shuffle_i32x4::<0b11_01_11_01>(low, high),
-            );
+            let sums = lanes(parts);
             let sums = _mm512_add_epi32(sums, _mm512_set1_epi32(queries.offsets[query]));
             let target = &mut estimates[place * BLOCK_ROWS + first_row..][..ROWS];
             hits[place] |= bounded(sums, block.factors, first_row, queries, query, target) << first_row;

@@ -3,10 +3,22 @@
 use half::f16;
 
 use super::rotation::rotate;
-use super::{BLOCK_ROWS, CODE_MAX, CODE_ZERO, CodeBlock, LANES, RowFactors, ScanQueries, Simd};
+use super::{
+    BLOCK_ROWS, CODE_MAX, CODE_ZERO, CodeBlock, LANES, Likely, QueryFactors, RowFactors, ScanQueries,
+    SignProbe, Simd,
+};
 
-pub(super) static TABLE: Simd =
-    Simd { name: "portable", dot, encode_row, scan_rows, scan_block, interleave, dot_codes, dot_signs };
+pub(super) static TABLE: Simd = Simd {
+    name: "portable",
+    dot,
+    encode_row,
+    code_query,
+    scan_rows,
+    scan_block,
+    interleave,
+    dot_codes,
+    likely,
+};
 
 /// Adds up partial sums in the order every table keeps.
 pub(super) fn reduce(mut sums: [f64; LANES]) -> f64 {
@@ -142,6 +154,52 @@ fn scan_block(
     }
 }
 
+/// The largest magnitude, in lanes of which no one waits for the next.
+#[inline(always)]
+pub(super) fn largest(values: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    for values in values.chunks_exact(LANES) {
+        for (lane, value) in lanes.iter_mut().zip(values) {
+            *lane = if value.abs() > *lane { value.abs() } else { *lane };
+        }
+    }
+    lanes.into_iter().fold(0.0, f32::max)
+}
+
+/// Nearest whole number, for magnitudes below 2^22: what lies behind the point does not fit beside 2^23 and is rounded away.
+#[inline(always)]
+fn round(value: f32) -> f32 {
+    const BIG: f32 = (3 << 22) as f32;
+    (value + BIG) - BIG
+}
+
+#[inline(always)]
+pub(super) fn code_query(query: &mut [f32], codes: &mut [i8]) -> QueryFactors {
+    rotate(query);
+    // The codes of queries keep within those of rows, so that two products of pairs add up within 16 bits (`avx2`).
+    let most = CODE_MAX as f32;
+    let scale = largest(query) / most;
+    let steps = if scale > 0.0 { scale.recip() } else { 0.0 };
+    let (mut sums, mut squares, mut errors) = ([0i32; 8], [0.0f64; 8], [0.0f64; 8]);
+    for (values, codes) in query.chunks_exact(8).zip(codes.chunks_exact_mut(8)) {
+        for lane in 0..8 {
+            let whole = round(values[lane] * steps).clamp(-most, most) as i32;
+            codes[lane] = whole as i8;
+            sums[lane] += whole;
+            let value = f64::from(values[lane]);
+            squares[lane] += value * value;
+            let left = value - f64::from(scale) * f64::from(whole);
+            errors[lane] += left * left;
+        }
+    }
+    QueryFactors {
+        scale,
+        sum: sums.iter().sum(),
+        squares: squares.iter().sum(),
+        error_squares: errors.iter().sum(),
+    }
+}
+
 fn dot_codes(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]) {
     for (sum, &row) in sums.iter_mut().zip(rows) {
         let row = &codes[row as usize * query.len()..][..query.len()];
@@ -149,10 +207,14 @@ fn dot_codes(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]) {
     }
 }
 
-fn dot_signs(signs: &[u32], words: usize, rows: &[u32], query: &[i8], sums: &mut [i32]) {
-    for (sum, &row) in sums.iter_mut().zip(rows) {
+fn likely(signs: &[u32], words: usize, rows: &[u32], probe: &SignProbe<'_>, floor: f32, likely: &mut Likely) {
+    let dim = probe.codes.len();
+    for &row in rows {
         let signs = &signs[row as usize * words..][..words];
         let set = |d: usize| signs[d / 32] >> (d % 32) & 1 == 1;
-        *sum = query.iter().enumerate().filter(|&(d, _)| set(d)).map(|(_, &code)| i32::from(code)).sum();
+        let codes = probe.codes.iter().enumerate().filter(|&(d, _)| set(d));
+        let sum = codes.map(|(_, &code)| i32::from(code)).sum();
+        let score = probe.estimate(sum, f32::from_bits(signs[dim / 32]));
+        likely.push_unless_under(row, score, floor);
     }
 }

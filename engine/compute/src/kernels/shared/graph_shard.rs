@@ -11,7 +11,7 @@
 use crate::Result;
 use crate::buffer::Buffer;
 use crate::device::Device;
-use crate::simd::{BLOCK_ROWS, CODE_ZERO, Simd, fetch};
+use crate::simd::{BLOCK_ROWS, CODE_ZERO, SignProbe, Simd, fetch};
 
 /// Rows a graph can have: their ids share a word with three flags.
 pub const GRAPH_ROWS_MAX: usize = 1 << 29;
@@ -136,6 +136,7 @@ impl<'a> CodedRows<'a> {
     }
 
     /// Asks for a row that will be estimated soon.
+    #[inline]
     pub fn fetch(&self, row: u32) {
         fetch(self.codes(row));
         let (block, lane) = (row as usize / BLOCK_ROWS, row as usize % BLOCK_ROWS);
@@ -180,10 +181,9 @@ impl Probe<'_> {
         score - margin * (self.norm * row_norm)
     }
 
-    /// The estimated inner product with a sketch, from the sum of codes where its bits are set.
-    pub fn estimate_sketch(&self, sum: i32, factor: f32) -> f32 {
-        // The sum of all codes is offset / -CODE_ZERO.
-        (2 * sum + self.offset / CODE_ZERO) as f32 * (factor * self.scale)
+    /// As it is compared with sketches.
+    pub fn signs(&self) -> SignProbe<'_> {
+        SignProbe { codes: self.codes, offset: self.offset / CODE_ZERO, scale: self.scale }
     }
 
     /// The estimated inner product with a row, from the integer product of codes.

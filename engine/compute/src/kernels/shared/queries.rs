@@ -5,11 +5,7 @@
 //! as rows were.
 
 use crate::kernels::shared::graph_shard::Probe;
-use crate::simd::rotation::rotate;
-use crate::simd::{CODE_MAX, CODE_ZERO, ScanQueries};
-
-/// Largest magnitude of a query code: that of row codes, so that two products of pairs add up within 16 bits (`simd::avx2`).
-const QUERY_CODE_MAX: f32 = CODE_MAX as f32;
+use crate::simd::{CODE_ZERO, ScanQueries, Simd, largest};
 
 /// Coded queries, structure of arrays.
 pub(crate) struct Queries {
@@ -25,7 +21,7 @@ pub(crate) struct Queries {
 
 impl Queries {
     /// Codes the queries in `queries`, f32 `[n][dim]`.
-    pub fn new(queries: &[f32], dim: usize) -> Self {
+    pub fn new(simd: &Simd, queries: &[f32], dim: usize) -> Self {
         let count = queries.len() / dim;
         let mut coded = Queries {
             dim,
@@ -36,38 +32,21 @@ impl Queries {
             errors: Vec::with_capacity(count),
             units: Vec::with_capacity(count),
         };
-        queries.chunks_exact(dim).for_each(|query| coded.push(query));
+        queries.chunks_exact(dim).for_each(|query| coded.push(simd, query));
         coded
     }
 
-    fn push(&mut self, query: &[f32]) {
-        let max = query.iter().fold(0.0f32, |max, value| max.max(value.abs()));
-        let unit = power_of_two_under(max).recip();
+    fn push(&mut self, simd: &Simd, query: &[f32]) {
+        let unit = power_of_two_under(largest(query)).recip();
         let mut rotated: Vec<f32> = query.iter().map(|&value| (f64::from(value) * unit) as f32).collect();
-        rotate(&mut rotated);
-        let max = rotated.iter().fold(0.0f32, |max, value| max.max(value.abs()));
-        let scale = max / QUERY_CODE_MAX;
-        let steps = if scale > 0.0 { scale.recip() } else { 0.0 };
         let first = self.codes.len();
-        let code = |value: f32| round(value * steps).clamp(-QUERY_CODE_MAX, QUERY_CODE_MAX);
-        self.codes.extend(rotated.iter().map(|&value| code(value) as i8));
-        let codes = &self.codes[first..];
-        let sum: i32 = codes.iter().map(|&code| i32::from(code)).sum();
-        let (mut squares, mut error_squares) = ([0.0f64; 8], [0.0f64; 8]);
-        for (values, codes) in rotated.chunks_exact(8).zip(codes.chunks_exact(8)) {
-            for lane in 0..8 {
-                let value = f64::from(values[lane]);
-                squares[lane] += value * value;
-                let left = value - f64::from(scale) * f64::from(codes[lane]);
-                error_squares[lane] += left * left;
-            }
-        }
-        let total = |lanes: [f64; 8]| lanes.iter().sum::<f64>();
-        let (norm, error) = (total(squares).sqrt(), total(error_squares).sqrt());
+        self.codes.resize(first + self.dim, 0);
+        let factors = simd.code_query(&mut rotated, &mut self.codes[first..]);
+        let (norm, error) = (factors.squares.sqrt(), factors.error_squares.sqrt());
         self.norms.push((norm * (1.0 + SLACK)) as f32);
         self.errors.push((error * (1.0 + SLACK) + norm * SLACK) as f32);
-        self.offsets.push(-CODE_ZERO * sum);
-        self.scales.push(scale);
+        self.offsets.push(-CODE_ZERO * factors.sum);
+        self.scales.push(factors.scale);
         self.units.push(unit);
     }
 
@@ -108,12 +87,6 @@ impl Queries {
 /// For what rounds on the way to a bound, as a share of |row| |query|: rotating the row and the query, 14 * 2^-24 each;
 /// estimate and bound in f32, a few 2^-24. A row's length is at most 1.8 times its `norm`, so 8 * 2^-20 covers twice that.
 const SLACK: f64 = 1.0 / (1 << 17) as f64;
-
-/// Nearest whole number, for magnitudes below 2^22: what lies behind the point does not fit beside 2^23 and is rounded away.
-fn round(value: f32) -> f32 {
-    const BIG: f32 = (3 << 22) as f32;
-    (value + BIG) - BIG
-}
 
 /// The largest power of two that is not over `value`; 1 for zero.
 fn power_of_two_under(value: f32) -> f64 {

@@ -6,7 +6,7 @@
 use super::graph_shard::{CodedRows, Probe, sketch_words};
 use super::ranked::{ascending, from_ascending};
 use crate::args::Args;
-use crate::simd::fetch;
+use crate::simd::{Likely, fetch, fetch_line};
 
 /// Where a walk goes.
 #[derive(Clone, Copy)]
@@ -65,8 +65,11 @@ pub(crate) struct Reach<'a> {
 /// Room for walks, one after the other.
 #[derive(Default)]
 pub(crate) struct Walk {
-    visited: Vec<u64>,
-    looked: Vec<u32>,
+    /// The number of the walk that met a row last, from 1 and beginning anew after 255.
+    met_by: Vec<u8>,
+    walk: u8,
+    /// Rows met.
+    looked: usize,
     beam: Vec<u64>,
     /// Allowed rows in `beam`.
     found: usize,
@@ -74,9 +77,12 @@ pub(crate) struct Walk {
     cursor: usize,
     /// Keys that are not under this one have no place in the beam.
     limit: u64,
+    /// Rows met just now.
+    fresh: Vec<u32>,
+    /// Those that may have a place in the beam, and their estimates.
+    likely: Likely,
     /// Keys on their way into the beam.
-    fresh: Vec<u64>,
-    sums: Vec<i32>,
+    entering: Vec<u64>,
 }
 
 /// The row's edges were followed.
@@ -104,21 +110,28 @@ fn score_of(key: u64) -> f32 {
 impl Walk {
     /// Walks towards `probe`. What was found is there until the next walk.
     pub fn run(&mut self, terrain: &Terrain<'_>, probe: &Probe<'_>, reach: &Reach<'_>) {
-        for row in self.looked.drain(..) {
-            self.visited[row as usize / 64] = 0;
+        self.walk = self.walk.wrapping_add(1);
+        if self.walk == 0 {
+            self.met_by.fill(0);
+            self.walk = 1;
         }
-        self.visited.resize(self.visited.len().max(terrain.count.div_ceil(64)), 0);
+        self.met_by.resize(self.met_by.len().max(terrain.count), 0);
+        self.looked = 0;
         self.beam.clear();
         (self.found, self.cursor, self.limit) = (0, 0, u64::MAX);
 
         self.meet(terrain, probe, reach, terrain.entries, 0);
         while let Some(place) = self.next() {
+            // One more row comes near its turn.
+            if let Some(ahead) = self.beam.get(place + FETCH_AHEAD).filter(|key| *key & FINE == 0) {
+                terrain.fetch(row_of(*ahead));
+            }
             let key = self.beam[place];
             if key & FINE == 0 {
                 self.refine(terrain, probe, place, reach.width);
                 continue;
             }
-            if self.looked.len() >= reach.looked_max {
+            if self.looked >= reach.looked_max {
                 break;
             }
             self.beam[place] |= EXPANDED;
@@ -136,7 +149,7 @@ impl Walk {
 
     /// How many rows were looked at.
     pub fn looked(&self) -> usize {
-        self.looked.len()
+        self.looked
     }
 
     /// Place of the best row that waits to be refined or expanded.
@@ -152,11 +165,9 @@ impl Walk {
     fn meet(&mut self, terrain: &Terrain<'_>, probe: &Probe<'_>, reach: &Reach<'_>, words: &[u32], one: u32) {
         let (simd, dim, sketches) = (terrain.rows.simd, terrain.rows.dim, terrain.sketches);
         let stride = sketch_words(dim);
-        let first = self.looked.len();
-        self.looked.resize(first + words.len(), 0);
-        let fresh = &mut self.looked[first..];
-        let visited = self.visited.as_mut_slice();
-        assert!(visited.len() * 64 >= terrain.count && sketches.len() >= terrain.count * stride);
+        self.fresh.resize(self.fresh.len().max(words.len()), 0);
+        let (fresh, met_by, walk) = (self.fresh.as_mut_slice(), self.met_by.as_mut_slice(), self.walk);
+        assert!(met_by.len() >= terrain.count && sketches.len() >= terrain.count * stride);
         // Half of all rows were met before, without a pattern that a processor could foresee: each is written, and the next one
         // over it if it was.
         let mut count = 0;
@@ -170,48 +181,41 @@ impl Walk {
                 "a walk to row {row} of {}, this is a bug",
                 terrain.count
             );
-            let bit = 1u64 << (row % 64);
             // SAFETY: the row is below `terrain.count`, which both arrays were checked for above; `count` is at most the number of
             // words that came before, and there is room for all.
             unsafe {
-                let seen = visited.get_unchecked_mut(row as usize / 64);
+                let met_by = met_by.get_unchecked_mut(row as usize);
                 *fresh.get_unchecked_mut(count) = row;
-                count += usize::from(*seen & bit == 0);
-                *seen |= bit;
-                fetch(sketches.get_unchecked(row as usize * stride..row as usize * stride + dim / 32 + 1));
+                count += usize::from(*met_by != walk);
+                *met_by = walk;
             }
         }
-        self.looked.truncate(first + count);
-        self.sums.resize(count, 0);
-        simd.dot_signs(sketches, stride, &self.looked[first..], probe.codes, &mut self.sums);
-        for place in 0..count {
-            let row = self.looked[first + place];
-            // `dot_signs` has checked that the row has a sketch.
-            let factor = f32::from_bits(sketches[row as usize * stride + dim / 32]);
-            let key = key(probe.estimate_sketch(self.sums[place], factor), row);
+        for &row in &fresh[..count] {
+            for line in (0..stride).step_by(16) {
+                fetch_line(sketches.as_ptr().wrapping_add(row as usize * stride + line));
+            }
+        }
+        self.looked += count;
+        let floor = if self.limit == u64::MAX { f32::NEG_INFINITY } else { score_of(self.limit) };
+        simd.likely(sketches, stride, &self.fresh[..count], &probe.signs(), floor, &mut self.likely);
+        for (row, score) in self.likely.iter() {
+            let key = key(score, row);
             if key < self.limit {
                 let allowed = reach.mask.is_none_or(|mask| mask[row as usize / 64] >> (row % 64) & 1 == 1);
-                self.fresh.push(if allowed { key } else { key | DENIED });
+                self.entering.push(if allowed { key } else { key | DENIED });
             }
         }
-        self.merge();
+        self.merge(terrain);
         self.trim(reach.width);
-        // Those that moved to the front will soon be refined.
-        for key in self.beam.iter().skip(self.cursor).take(FETCH_AHEAD).filter(|key| *key & FINE == 0) {
-            terrain.fetch(row_of(*key));
-        }
     }
 
     /// Gives a row the score of its codes.
     fn refine(&mut self, terrain: &Terrain<'_>, probe: &Probe<'_>, place: usize, width: usize) {
-        if let Some(ahead) = self.beam.get(place + FETCH_AHEAD).filter(|key| *key & FINE == 0) {
-            terrain.fetch(row_of(*ahead));
-        }
         let old = self.beam[place];
         let row = row_of(old);
-        self.sums.resize(1, 0);
-        terrain.rows.simd.dot_codes(terrain.rows.codes, &[row], probe.codes, &mut self.sums);
-        let score = probe.estimate(self.sums[0], terrain.rows.scale(row));
+        let mut sum = [0];
+        terrain.rows.simd.dot_codes(terrain.rows.codes, &[row], probe.codes, &mut sum);
+        let score = probe.estimate(sum[0], terrain.rows.scale(row));
         let new = key(score, row) | FINE | old & DENIED;
         // Its estimate was not far off: its new place is near.
         let mut to = place;
@@ -228,20 +232,27 @@ impl Walk {
         self.trim(width);
     }
 
-    /// Moves the fresh keys to their places in the beam, all in one pass from its end.
-    fn merge(&mut self) {
-        self.fresh.sort_unstable();
-        self.found += self.fresh.iter().filter(|&key| key & DENIED == 0).count();
+    /// Moves the entering keys to their places in the beam, all in one pass from its end.
+    fn merge(&mut self, terrain: &Terrain<'_>) {
+        self.entering.sort_unstable();
+        self.found += self.entering.iter().filter(|&key| key & DENIED == 0).count();
+        let soon = self.cursor + FETCH_AHEAD;
         let mut end = self.beam.len();
-        self.beam.resize(end + self.fresh.len(), 0);
-        for (before, &key) in self.fresh.iter().enumerate().rev() {
-            let place = self.beam[..end].partition_point(|&other| other < key);
-            self.beam.copy_within(place..end, place + before + 1);
-            self.beam[place + before] = key;
-            self.cursor = self.cursor.min(place + before);
-            end = place;
+        self.beam.resize(end + self.entering.len(), 0);
+        let mut to = self.beam.len();
+        for &key in self.entering.iter().rev() {
+            to -= 1;
+            while end > 0 && self.beam[end - 1] > key {
+                self.beam[to] = self.beam[end - 1];
+                (end, to) = (end - 1, to - 1);
+            }
+            self.beam[to] = key;
+            if to < soon {
+                terrain.fetch(row_of(key));
+            }
         }
-        self.fresh.clear();
+        self.cursor = self.cursor.min(to);
+        self.entering.clear();
     }
 
     /// Ends the beam with the last allowed row that there is room for.

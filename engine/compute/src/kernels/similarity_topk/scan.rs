@@ -59,7 +59,7 @@ pub(super) fn cpu(args: &mut Args<'_>) {
     let scores = &mut args.write::<f32>(6)[..places];
 
     let groups: Vec<&[f32]> = queries.chunks(GROUP_QUERIES * dim).collect();
-    let groups = collect_in_parallel(groups.len(), |group| Queries::new(groups[group], dim));
+    let groups = collect_in_parallel(groups.len(), |group| Queries::new(scan.simd, groups[group], dim));
     let blocks = (params.rows as usize).div_ceil(BLOCK_ROWS);
     let part_blocks = part_blocks(blocks, groups.len(), rayon::current_num_threads());
     let parts = blocks.div_ceil(part_blocks).max(1);
