@@ -7,13 +7,21 @@
 pub mod activation_spread;
 pub mod encode_rows;
 pub mod graph_backlink;
+pub mod graph_betweenness;
+pub mod graph_components;
+pub mod graph_levels;
 pub mod graph_link;
+pub mod graph_rank;
 pub mod graph_search;
+pub mod graph_triangles;
 pub mod graph_unlink;
+pub mod homeostasis;
 pub mod shared;
 pub mod similarity_rows;
 pub mod similarity_topk;
+pub mod stdp_update;
 pub mod ttfs_compete;
+pub mod weight_decay;
 
 use crate::kernel::Kernel;
 
@@ -22,10 +30,18 @@ pub static KERNELS: &[&Kernel] = &[
     &activation_spread::KERNEL,
     &encode_rows::KERNEL,
     &graph_backlink::KERNEL,
+    &graph_betweenness::KERNEL,
+    &graph_components::KERNEL,
+    &graph_levels::KERNEL,
     &graph_link::KERNEL,
+    &graph_rank::KERNEL,
     &graph_search::KERNEL,
+    &graph_triangles::KERNEL,
     &graph_unlink::KERNEL,
+    &homeostasis::KERNEL,
     &similarity_rows::KERNEL,
     &similarity_topk::KERNEL,
+    &stdp_update::KERNEL,
     &ttfs_compete::KERNEL,
+    &weight_decay::KERNEL,
 ];

@@ -28,6 +28,7 @@
 //! ```
 
 mod aligned;
+pub mod analytics;
 mod args;
 mod backend;
 mod buffer;

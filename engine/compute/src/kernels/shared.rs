@@ -1,8 +1,10 @@
 //! What several kernels have in common.
 
+pub mod csr;
 pub(crate) mod diversify;
 pub mod first_spike;
 pub mod graph_shard;
+pub mod plasticity;
 pub(crate) mod queries;
 pub mod ranked;
 pub mod row_shard;
