@@ -370,8 +370,9 @@ impl<S: Storage> Worker<S> {
                 shared.counters.answer(entry, answer);
             }
             Look::Analyze(entry) => {
-                let answer =
-                    early(entry.at_least).and_then(|()| Ok(analyze::analyze(&self.state, &entry.request)?));
+                let answer = early(entry.at_least).and_then(|()| {
+                    self.on_device(|state, resident, _| analyze::analyze(state, resident, &entry.request))
+                });
                 shared.counters.answer(entry, answer);
             }
             Look::Stats(entry) => {

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{ask, config, fact};
-use cortexkg_engine::answer::{Role, StepNode};
+use cortexkg_engine::answer::{Report, Role, StepNode};
 use cortexkg_engine::request::{
     Analysis, Analyze, CleanupMode, ConfigureLearning, Delete, Kind, LearningMode, Place, Retrieve,
     StatsQuery, Store, Strategy, Update,
@@ -202,7 +202,9 @@ fn deletion_asks_first_where_others_lean_on_a_memory() {
         max_depth: 10,
     };
     let checked = engine.analyze(integrity, Call::default()).wait().unwrap();
+    let Report::MemoryIntegrity(checked) = checked.report else { panic!("{:?}", checked.report) };
     assert!(checked.findings.iter().all(|finding| finding.problems.is_empty()), "{:?}", checked.findings);
+    assert_eq!(checked.score, Some(1.0));
 }
 
 #[test]
@@ -326,19 +328,18 @@ fn a_folder_of_another_model_is_refused_with_the_way_out() {
 }
 
 #[test]
-fn analyses_that_do_not_exist_say_so() {
+fn every_analysis_answers_between_other_calls() {
+    use Analysis::*;
     let folder = tempfile::tempdir().unwrap();
     let engine = open(&folder);
     store(&engine, fact("Veldt\nVeldt is a harbour town."));
-    let analyze = |analysis| {
-        engine
-            .analyze(
-                Analyze { analysis, memory_ids: vec![], include_pathways: true, max_depth: 3 },
-                Call::default(),
-            )
-            .wait()
-    };
-    assert_eq!(analyze(Analysis::Centrality).unwrap_err().kind(), ErrorKind::NotAvailable);
-    let counts = analyze(Analysis::Connectivity).unwrap().counts;
-    assert_eq!((counts.memories, counts.entities, counts.edges, counts.components), (1, 1, 1, 1));
+    for analysis in
+        [Connectivity, Centrality, Clustering, PathwayEfficiency, SynapticStrength, MemoryIntegrity]
+    {
+        let request = Analyze { analysis, memory_ids: vec![], include_pathways: true, max_depth: 3 };
+        let counts = engine.analyze(request, Call::default()).wait().unwrap().counts;
+        assert_eq!((counts.memories, counts.entities, counts.edges, counts.components), (1, 1, 1, 1));
+    }
+    let recalled = engine.retrieve(ask("Veldt harbour"), Call::default()).wait().unwrap();
+    assert_eq!(recalled.memories.len(), 1);
 }

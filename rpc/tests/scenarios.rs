@@ -129,14 +129,24 @@ async fn the_graph_can_be_looked_at(door: &impl Door) {
         include_pathways: true,
         max_depth: 10,
     };
-    assert_eq!(door.analyze(&whole(request::Analysis::Connectivity)).await, Ok(2));
-    assert_eq!(door.analyze(&whole(request::Analysis::MemoryIntegrity)).await, Ok(2));
-    let missing =
-        request::Analyze { memory_ids: vec![MemoryId(0xdead)], ..whole(request::Analysis::Connectivity) };
+    use request::Analysis::*;
+    // A path of five: Marie Curie, a memory, Paris, a memory, Pierre Curie.
+    let expected = [
+        (Connectivity, 2.0),
+        (Centrality, 2.0 / 3.0),
+        (Clustering, 7.0 / 32.0),
+        (PathwayEfficiency, 77.0 / 120.0),
+        (SynapticStrength, 1.0),
+        (MemoryIntegrity, 1.0),
+    ];
+    for (analysis, figure) in expected {
+        let analyzed = door.analyze(&whole(analysis)).await.unwrap();
+        assert_eq!(analyzed.memories, 2);
+        assert!((analyzed.figure - figure).abs() < 1e-5, "{analysis:?} tells {}", analyzed.figure);
+    }
+    let missing = request::Analyze { memory_ids: vec![MemoryId(0xdead)], ..whole(Connectivity) };
     let refused = door.analyze(&missing).await.unwrap_err();
     assert!(refused.starts_with("memory_id: no memory mdead exists"), "{refused}");
-    let later = door.analyze(&whole(request::Analysis::Centrality)).await.unwrap_err();
-    assert!(later.ends_with("is not available yet"), "{later}");
 }
 
 async fn counts_follow_what_happened(door: &impl Door) {

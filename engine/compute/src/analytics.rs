@@ -2,16 +2,18 @@
 //!
 //! [`Analytics`] is the one way in: it holds a graph on a device for the time of an analysis and plays the kernels over it.
 //! Distances and betweenness start from chosen nodes: from all of them they are exact, from a [`sample`] they are estimates that say
-//! how many there were. Communities are found on the host ([`communities`]), since moving nodes one by one is what makes
-//! them good.
+//! how many there were. Communities ([`communities`]) and cut nodes ([`cuts`]) are found
+//! on the host, because the algorithms are sequential.
 //!
 //! Nothing here is weighted, and nothing knows what a node means. Results are equal for any number of threads.
 
 mod communities;
+mod cuts;
 mod distances;
 mod power;
 
 pub use communities::{Communities, communities, modularity};
+pub use cuts::cuts;
 pub use distances::{Betweenness, Distances};
 pub use power::Power;
 

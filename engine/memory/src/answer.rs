@@ -1,7 +1,14 @@
 //! What callers get back. A field that was not measured or decided in the call is not here.
 
+mod analysis;
+
 use crate::ids::{ColumnId, MemoryId, Timestamp};
 use crate::request::{Kind, LearningMode, Place, Strategy};
+
+pub use analysis::{
+    Analyzed, Bottleneck, Centrality, Clustering, Community, Connectivity, Correlation, Finding, GraphCounts,
+    Insight, MemoryIntegrity, PathwayEfficiency, Ranking, Report, Sampled, Scored, SynapticStrength, Weights,
+};
 
 /// One memory as it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -223,65 +230,6 @@ pub struct Deleted {
     pub entities_removed: u32,
     /// Whether its column was released.
     pub column_released: bool,
-}
-
-/// Counts of the live graph.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct GraphCounts {
-    /// Live memories in scope.
-    pub memories: u64,
-    /// Entities in scope.
-    pub entities: u64,
-    /// Edges in scope, each counted once.
-    pub edges: u64,
-    /// Connected components.
-    pub components: u64,
-    /// Nodes of the largest component.
-    pub largest_component: u64,
-    /// Nodes without any edge.
-    pub isolated: u64,
-    /// Mean degree.
-    pub degree_mean: f64,
-    /// Largest degree.
-    pub degree_max: u64,
-}
-
-/// One thing an integrity check found.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Finding {
-    /// What was checked.
-    pub check: &'static str,
-    /// How many things were looked at.
-    pub examined: u64,
-    /// What is wrong, in words; empty when all is well.
-    pub problems: Vec<String>,
-}
-
-/// Answer of analyze_memory_graph.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Analyzed {
-    /// Counts of the scope.
-    pub counts: GraphCounts,
-    /// Connectivity: mean local clustering of memories over shared entities, and mean shortest path length; both sampled with
-    /// the number of samples told.
-    pub clustering: Option<Sampled>,
-    /// See `clustering`.
-    pub path_length: Option<Sampled>,
-    /// Nodes with the highest degree, by name, with it.
-    pub hubs: Vec<(String, u64)>,
-    /// MemoryIntegrity: what was checked and found.
-    pub findings: Vec<Finding>,
-    /// Example pathways between memories over the entities they share.
-    pub pathways: Vec<Vec<String>>,
-}
-
-/// A mean over a sample.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sampled {
-    /// The mean.
-    pub mean: f64,
-    /// Over how many.
-    pub samples: u64,
 }
 
 /// Answer of get_memory_stats, the part that the state knows.

@@ -1,22 +1,27 @@
 //! Learning from use: what is recalled together is tied together, by the order of first spikes (SPEC 2.5).
 //!
 //! Deciding is apart from recalling: a recall changes nothing, and only a caller who may write has it followed by this.
+//!
+//! Weights change by the arithmetic of the kernels `stdp_update` and `homeostasis`, whose scalar functions are called here: a recall
+//! teaches at most thirty synapses, fewer than it takes to make a dispatch worth while.
+
+use cortexkg_compute::kernels::shared::plasticity::{Scale, depressed, potentiated, share};
 
 use crate::answer::{Learning, Retrieved};
 use crate::ids::{MemoryId, TenantId, Timestamp};
 use crate::record::{Entry, LearnedRecord, Record};
 use crate::request::LearningMode;
 use crate::state::State;
-use crate::state::graph::{EdgeClass, Side};
+use crate::state::graph::{EdgeClass, Side, WEIGHT_ONE, drawn};
 
 /// Recalled memories that take part, strongest first.
 const LEARNERS_MAX: usize = 6;
 /// Time constants of potentiation and depression, ms, and depression's share of the learning rate (SPEC 2.5, A P1).
-const TAU_PLUS_MS: f32 = 16.8;
-const TAU_MINUS_MS: f32 = 33.7;
-const DEPRESSION: f32 = 0.8;
-/// Homeostasis: learned weights of a memory add up to at most this.
-const OUTGOING_MAX: f32 = 1.0;
+const TAU_PLUS_MS: f64 = 16.8;
+const TAU_MINUS_MS: f64 = 33.7;
+const DEPRESSION: f64 = 0.8;
+/// Homeostasis: learned weights of a memory add up to at most this, in the graph's units.
+const OUTGOING_MAX: u32 = WEIGHT_ONE;
 /// Learned weights fade in steps of this, us.
 const FADE_EVERY_US: i64 = 3_600_000_000;
 
@@ -35,7 +40,7 @@ pub fn from_recall(
         .filter_map(|recalled| Some((recalled.memory.id, recalled.first_spike_ms?)))
         .take(LEARNERS_MAX)
         .collect();
-    let mut weights = Vec::new();
+    let mut weights: Vec<(MemoryId, MemoryId, u32)> = Vec::new();
     for (at, &(first, first_ms)) in spikes.iter().enumerate() {
         for &(later, later_ms) in &spikes[at + 1..] {
             let apart_ms = later_ms - first_ms;
@@ -46,7 +51,8 @@ pub fn from_recall(
                 let (Some(old), true) = (weight(state, from, to), learning.learning_rate > 0.0) else {
                     continue;
                 };
-                let new = changed(&learning, old, apart_ms, forward);
+                let drawn = drawn(from.0 as u32, to.0 as u32, now);
+                let new = changed(&learning, old, apart_ms, forward, drawn);
                 if new != old {
                     weights.push((from, to, new));
                 }
@@ -60,54 +66,55 @@ pub fn from_recall(
     if weights.is_empty() && fade.is_none() {
         return None;
     }
+    let told = |(from, to, weight): (_, _, u32)| (from, to, weight as f32 / WEIGHT_ONE as f32);
+    let weights = weights.into_iter().map(told).collect();
     let record = Record::Learned(LearnedRecord { at: now, fade, weights });
     state.apply(&record);
     Some(Entry { tenant, record })
 }
 
-/// A weight after one pairing; stays within 0..=1.
-fn changed(learning: &Learning, old: f32, apart_ms: f32, forward: bool) -> f32 {
-    let rate = learning.learning_rate;
-    let potentiated = old + rate * (-apart_ms / TAU_PLUS_MS).exp() * (1.0 - old);
-    let depressed = old - rate * DEPRESSION * (-apart_ms / TAU_MINUS_MS).exp() * old;
-    match (learning.learning_mode, forward) {
-        (LearningMode::Hebbian, _) => potentiated,
-        (LearningMode::AntiHebbian, _) => depressed,
-        (_, true) => potentiated,
-        (_, false) => depressed,
+/// A weight after one pairing, in the graph's units; stays within 0..=WEIGHT_ONE.
+fn changed(learning: &Learning, old: u32, apart_ms: f32, forward: bool, drawn: u32) -> u32 {
+    let (rate, apart_ms) = (f64::from(learning.learning_rate), f64::from(apart_ms));
+    let is_stronger = match learning.learning_mode {
+        LearningMode::Hebbian => true,
+        LearningMode::AntiHebbian => false,
+        LearningMode::Stdp | LearningMode::Homeostatic | LearningMode::MetaLearning => forward,
+    };
+    if is_stronger {
+        potentiated(old, share(rate * (-apart_ms / TAU_PLUS_MS).exp()), WEIGHT_ONE, drawn)
+    } else {
+        depressed(old, share(rate * DEPRESSION * (-apart_ms / TAU_MINUS_MS).exp()), drawn)
     }
 }
 
-/// Learned weight between two live memories, 0 if there is none.
-fn weight(state: &State, from: MemoryId, to: MemoryId) -> Option<f32> {
+/// Learned weight between two live memories in the graph's units, 0 if there is none.
+fn weight(state: &State, from: MemoryId, to: MemoryId) -> Option<u32> {
     let (from, to) = (state.items.find(from)?, state.items.find(to)?);
     let (from, to) = (state.items.get(from).node, state.items.get(to).node);
-    let edge = state.graph.row(from, Side::Far).iter();
-    Some(
-        edge.filter(|edge| edge.class() == EdgeClass::Learned as u32 && edge.target == to)
-            .map(|edge| edge.weight())
-            .sum(),
-    )
+    let edges = state.graph.row(from, Side::Far).iter();
+    let learned = edges.filter(|edge| edge.class() == EdgeClass::Learned as u32 && edge.target == to);
+    Some(learned.map(|edge| edge.units()).sum::<u32>().min(WEIGHT_ONE))
 }
 
 /// Scales the changed weights of each memory back until all its learned weights together are bounded.
-fn bound_outgoing(state: &State, weights: &mut [(MemoryId, MemoryId, f32)]) {
+fn bound_outgoing(state: &State, weights: &mut [(MemoryId, MemoryId, u32)]) {
     let mut sources: Vec<MemoryId> = weights.iter().map(|(from, ..)| *from).collect();
     sources.dedup();
     for source in sources {
         let Some(row) = state.items.find(source) else { continue };
         let edges = state.graph.row(state.items.get(row).node, Side::Far).iter();
-        let all: f32 =
-            edges.filter(|edge| edge.class() == EdgeClass::Learned as u32).map(|edge| edge.weight()).sum();
-        let own = |weights: &[(MemoryId, MemoryId, f32)],
-                   of: &dyn Fn(&(MemoryId, MemoryId, f32)) -> f32|
-         -> f32 { weights.iter().filter(|(from, ..)| *from == source).map(of).sum() };
+        let all: u32 =
+            edges.filter(|edge| edge.class() == EdgeClass::Learned as u32).map(|edge| edge.units()).sum();
+        let own = |weights: &[(MemoryId, MemoryId, u32)],
+                   of: &dyn Fn(&(MemoryId, MemoryId, u32)) -> u32|
+         -> u32 { weights.iter().filter(|(from, ..)| *from == source).map(of).sum() };
         let new = own(weights, &|(.., new)| *new);
-        let old = own(weights, &|&(from, to, _)| weight(state, from, to).unwrap_or(0.0));
-        let rest = all - old;
-        if new > 0.0 && rest + new > OUTGOING_MAX {
-            let scale = ((OUTGOING_MAX - rest) / new).max(0.0);
-            weights.iter_mut().filter(|(from, ..)| *from == source).for_each(|(.., new)| *new *= scale);
+        let old = own(weights, &|&(from, to, _)| weight(state, from, to).unwrap_or(0));
+        let rest = all.saturating_sub(old);
+        if let Some(scale) = Scale::within(new, OUTGOING_MAX.saturating_sub(rest)) {
+            let of_source = weights.iter_mut().filter(|(from, ..)| *from == source);
+            of_source.for_each(|(.., new)| *new = scale.apply(*new));
         }
     }
 }
@@ -127,21 +134,33 @@ mod tests {
     #[test]
     fn weights_stay_within_bounds_and_follow_the_rule() {
         let learning = Learning { learning_rate: 0.5, ..Learning::default() };
-        let mut weight = 0.0;
-        for _ in 0..1000 {
-            let next = changed(&learning, weight, 1.0, true);
-            assert!((weight..=1.0).contains(&next));
+        let mut weight = 0;
+        for round in 0..1000 {
+            let next = changed(&learning, weight, 1.0, true, drawn(1, 2, Timestamp(round)));
+            assert!((weight..=WEIGHT_ONE).contains(&next));
             weight = next;
         }
-        assert!(weight > 0.99);
-        for _ in 0..1000 {
-            weight = changed(&learning, weight, 1.0, false);
-            assert!((0.0..=1.0).contains(&weight));
+        assert!(weight > WEIGHT_ONE * 99 / 100);
+        for round in 0..1000 {
+            weight = changed(&learning, weight, 1.0, false, drawn(1, 2, Timestamp(round)));
+            assert!(weight <= WEIGHT_ONE);
         }
-        let near = changed(&learning, 0.2, 1.0, true);
-        let far = changed(&learning, 0.2, 15.0, true);
-        assert!(near > far && far > 0.2);
+        let near = changed(&learning, 800, 1.0, true, 0);
+        let far = changed(&learning, 800, 15.0, true, 0);
+        assert!(near > far && far > 800);
         let anti = Learning { learning_mode: LearningMode::AntiHebbian, ..learning };
-        assert!(changed(&anti, 0.2, 1.0, true) < 0.2);
+        assert!(changed(&anti, 800, 1.0, true, 0) < 800);
+    }
+
+    #[test]
+    fn the_smallest_lessons_count_on_average() {
+        // A tenth of a unit of 1/4096 each: rounded to nearest, none of them would ever change anything.
+        let learning = Learning { learning_rate: 2.5e-5, ..Learning::default() };
+        let mut weight = 0;
+        for round in 0..10_000 {
+            weight = changed(&learning, weight, 0.0, true, drawn(3, 4, Timestamp(round)));
+        }
+        let expected = 4096.0 * (1.0 - (1.0 - 2.5e-5f64).powi(10_000));
+        assert!((f64::from(weight) / expected - 1.0).abs() < 0.15, "{weight}, expected {expected}");
     }
 }

@@ -214,13 +214,13 @@ pub struct Delete {
 pub enum Analysis {
     /// Degrees, clustering, path lengths.
     Connectivity,
-    /// Not available yet.
+    /// Betweenness, closeness, eigenvector, PageRank.
     Centrality,
-    /// Not available yet.
+    /// Communities and modularity.
     Clustering,
-    /// Not available yet.
+    /// Efficiency and bottlenecks.
     PathwayEfficiency,
-    /// Not available yet.
+    /// Weights and what they go together with.
     SynapticStrength,
     /// Consistency checks of the whole state.
     MemoryIntegrity,

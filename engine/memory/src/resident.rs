@@ -7,7 +7,9 @@ mod graph;
 mod rows;
 mod spread;
 
+use cortexkg_compute::analytics::Analytics;
 use cortexkg_compute::index::Way;
+use cortexkg_compute::kernels::shared::csr::Csr;
 use cortexkg_compute::{Buffer, Device, Stored};
 
 use crate::Error;
@@ -17,6 +19,9 @@ use rows::Rows;
 
 pub use compete::Contest;
 pub use spread::{Fired, SpreadLane};
+
+/// Bytes that an analysis takes beside arrays as large as the graph.
+const ANALYSIS_BYTES: u64 = 128 << 20;
 
 /// Device arrays of one state.
 pub struct Resident {
@@ -70,6 +75,21 @@ impl Resident {
     /// Inner products of each query with its listed rows.
     pub fn similarities(&mut self, queries: &[Vec<f32>], rows: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, Error> {
         self.rows.similarities(&mut self.device, queries, rows)
+    }
+
+    /// Brings a graph to the device for the time of an analysis. A graph for which the device has no room is refused, and the
+    /// device stays as it is.
+    pub fn analyze<'a>(&'a mut self, graph: &'a Csr) -> Result<Analytics<'a>, Error> {
+        let largest = graph.ends().max(graph.nodes() + 1) as u64 * 4;
+        let free = self.device.free_bytes().saturating_sub(ANALYSIS_BYTES);
+        if largest > self.device.info().binding_bytes_max || 2 * largest + graph.nodes() as u64 * 32 > free {
+            let why = format!(
+                "analysis_type: the device has no room for {} links; name memory_ids with a small max_depth",
+                graph.ends() / 2
+            );
+            return Err(Error::Refused { why });
+        }
+        Ok(Analytics::new(&mut self.device, graph)?)
     }
 
     /// Bytes of device buffers.

@@ -9,6 +9,7 @@ pub mod vectors;
 
 use std::collections::BTreeSet;
 
+use cortexkg_compute::kernels::shared::plasticity;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -22,7 +23,7 @@ use crate::text::terms::terms;
 use crate::text::words::fold;
 use columns::Columns;
 use entities::Entities;
-use graph::{Edge, EdgeClass, Graph, Side};
+use graph::{Edge, EdgeClass, Graph, Side, WEIGHT_ONE, drawn};
 use items::{Item, Items};
 use lexical::Lexical;
 use vectors::Vectors;
@@ -248,7 +249,7 @@ impl State {
 
     fn apply_learned(&mut self, learned: &LearnedRecord) {
         if let Some(share) = learned.fade {
-            self.fade(share);
+            self.fade(share, learned.at);
         }
         if learned.fade.is_some() || self.faded_at.is_none() {
             self.faded_at = Some(learned.at);
@@ -381,10 +382,12 @@ impl State {
         }
     }
 
-    /// All learned weights keep a share; what is too weak to matter goes.
-    fn fade(&mut self, share: f32) {
-        const GONE: f32 = 1e-3;
+    /// All learned weights keep a share, by the arithmetic of the kernel `weight_decay`; what is too weak to matter goes.
+    fn fade(&mut self, share: f32, at: Timestamp) {
+        /// A thousandth.
+        const GONE: u32 = WEIGHT_ONE / 1_000;
         let class = EdgeClass::Learned as u32;
+        let lost = plasticity::share(1.0 - f64::from(share));
         for row in 0..self.items.len() as u32 {
             let node = self.items.get(row).node;
             let learned: Vec<Edge> = self
@@ -395,9 +398,10 @@ impl State {
                 .filter(|edge| edge.class() == class)
                 .collect();
             for edge in learned {
-                let weight = edge.weight() * share;
-                if weight >= GONE {
-                    self.graph.set(node, Side::Far, Edge::new(edge.target, EdgeClass::Learned, weight));
+                let before = edge.units().min(plasticity::WEIGHT_MAX);
+                let units = plasticity::depressed(before, lost, drawn(node, edge.target, at));
+                if units > GONE {
+                    self.graph.set(node, Side::Far, edge.with_units(units));
                 } else {
                     self.graph.remove(node, Side::Far, |known| {
                         known.target == edge.target && known.class() == class

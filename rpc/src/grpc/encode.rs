@@ -1,5 +1,7 @@
 //! Answers of the domain to gRPC messages, field by field.
 
+mod analysis;
+
 use cortexkg_engine::{MemoryId, Performance, Statistics, Timing, answer, request};
 
 use super::proto;
@@ -168,41 +170,6 @@ impl From<answer::Deleted> for proto::DeleteResponse {
             entities_removed: deleted.entities_removed,
             column_released: deleted.column_released,
         }
-    }
-}
-
-impl From<answer::Analyzed> for proto::AnalyzeResponse {
-    fn from(analyzed: answer::Analyzed) -> Self {
-        let counts = analyzed.counts;
-        proto::AnalyzeResponse {
-            // The question is not part of the answer; the service fills it in.
-            analysis_type: proto::AnalysisType::Unspecified.into(),
-            memories: counts.memories,
-            entities: counts.entities,
-            edges: counts.edges,
-            components: counts.components,
-            largest_component: counts.largest_component,
-            isolated: counts.isolated,
-            degree_mean: counts.degree_mean,
-            degree_max: counts.degree_max,
-            clustering: analyzed.clustering.map(Into::into),
-            path_length: analyzed.path_length.map(Into::into),
-            hubs: analyzed.hubs.into_iter().map(|(name, degree)| proto::Hub { name, degree }).collect(),
-            findings: analyzed.findings.into_iter().map(Into::into).collect(),
-            pathways: analyzed.pathways.into_iter().map(|nodes| proto::Pathway { nodes }).collect(),
-        }
-    }
-}
-
-impl From<answer::Sampled> for proto::SampledMean {
-    fn from(sampled: answer::Sampled) -> Self {
-        proto::SampledMean { mean: sampled.mean, samples: sampled.samples }
-    }
-}
-
-impl From<answer::Finding> for proto::Finding {
-    fn from(finding: answer::Finding) -> Self {
-        proto::Finding { check: finding.check.into(), examined: finding.examined, problems: finding.problems }
     }
 }
 

@@ -1,12 +1,13 @@
 //! Answers of the domain as results of the tools, field by field.
 
+mod analysis;
+
 use cortexkg_engine::{MemoryId, Statistics, answer, request};
 
 use super::results::{
-    Alternative, Analyzed, Change, Cleanup, Configured, Count, Decision, Deleted, Finding, GraphMetrics, Hub,
-    Learning, Parameter, Performance, QueryUnderstanding, Recalled, RetrievalMetadata, Retrieved, Roles,
-    Sampled, Stats, Step, StorageMetadata, StoreChanges, Stored, SystemOverview, Timing, UpdateChanges,
-    Updated,
+    Alternative, Change, Cleanup, Configured, Count, Decision, Deleted, Learning, Parameter, Performance,
+    QueryUnderstanding, Recalled, RetrievalMetadata, Retrieved, Roles, Stats, Step, StorageMetadata,
+    StoreChanges, Stored, SystemOverview, Timing, UpdateChanges, Updated,
 };
 use crate::times::to_rfc3339;
 
@@ -162,38 +163,6 @@ impl From<answer::Deleted> for Deleted {
                 column_released: deleted.column_released,
             },
             sequence: deleted.sequence,
-        }
-    }
-}
-
-impl Analyzed {
-    /// The answer to an analysis of that kind.
-    pub(super) fn of(analysis: request::Analysis, analyzed: answer::Analyzed) -> Self {
-        let counts = analyzed.counts;
-        let sampled = |sampled: answer::Sampled| Sampled { mean: sampled.mean, samples: sampled.samples };
-        let findings = analyzed.findings.into_iter().map(|finding| Finding {
-            check: finding.check,
-            examined: finding.examined,
-            problems: finding.problems,
-        });
-        Analyzed {
-            analysis_type: format!("{analysis:?}"),
-            graph_metrics: GraphMetrics {
-                total_nodes: counts.memories + counts.entities,
-                memories: counts.memories,
-                entities: counts.entities,
-                total_connections: counts.edges,
-                average_connectivity: counts.degree_mean,
-                max_degree: counts.degree_max,
-                components: counts.components,
-                largest_component: counts.largest_component,
-                isolated_nodes: counts.isolated,
-                clustering_coefficient: analyzed.clustering.map(sampled),
-                average_path_length: analyzed.path_length.map(sampled),
-            },
-            hubs: analyzed.hubs.into_iter().map(|(name, degree)| Hub { name, degree }).collect(),
-            findings: findings.collect(),
-            pathways: analyzed.pathways,
         }
     }
 }

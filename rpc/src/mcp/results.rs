@@ -218,10 +218,26 @@ pub(super) struct Analyzed {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<Object>")]
     pub(super) hubs: Vec<Hub>,
-    /// Checks and what is wrong
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Object>")]
+    pub(super) centrality: Option<Centrality>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Object>")]
+    pub(super) communities: Option<Communities>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Object>")]
+    pub(super) bottlenecks: Option<Bottlenecks>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Object>")]
+    pub(super) synapses: Option<Strength>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<Object>")]
     pub(super) findings: Vec<Finding>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<Object>")]
+    pub(super) neural_insights: Vec<Insight>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) recommendations: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) pathways: Vec<Vec<String>>,
 }
@@ -238,10 +254,20 @@ pub(super) struct GraphMetrics {
     pub(super) components: u64,
     pub(super) largest_component: u64,
     pub(super) isolated_nodes: u64,
+    /// Share of all pairs of nodes that are linked
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) memory_density: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) clustering_coefficient: Option<Sampled>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) average_path_length: Option<Sampled>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) longest_path: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) path_efficiency: Option<Sampled>,
+    /// Share of what was checked that is in order
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) integrity_score: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -257,10 +283,107 @@ pub(super) struct Hub {
 }
 
 #[derive(Serialize)]
+pub(super) struct Centrality {
+    pub(super) betweenness: Ranking,
+    pub(super) closeness: Ranking,
+    pub(super) pagerank: Ranking,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) eigenvector: Option<Ranking>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Ranking {
+    pub(super) top: Vec<Scored>,
+    /// Nodes measured from; exact if all
+    pub(super) sources: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct Scored {
+    pub(super) name: String,
+    pub(super) value: f64,
+}
+
+#[derive(Serialize)]
+pub(super) struct Communities {
+    pub(super) count: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) modularity: Option<f64>,
+    pub(super) largest: Vec<Community>,
+    pub(super) assignments: Vec<Assignment>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Community {
+    pub(super) number: u32,
+    pub(super) memories: u64,
+    pub(super) entities: u64,
+    pub(super) central: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Assignment {
+    pub(super) memory_id: String,
+    pub(super) community: u32,
+}
+
+#[derive(Serialize)]
+pub(super) struct Bottlenecks {
+    pub(super) top: Vec<Bottleneck>,
+    /// Nodes measured from; exact if all
+    pub(super) sources: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct Bottleneck {
+    pub(super) name: String,
+    /// Of the shortest paths between others
+    pub(super) share: f64,
+    /// Nodes that lose contact without it
+    pub(super) cuts_off: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct Strength {
+    pub(super) weights: Vec<Weights>,
+    /// Of learned weights
+    pub(super) correlations: Vec<Correlation>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Weights {
+    pub(super) class: &'static str,
+    pub(super) count: u64,
+    pub(super) mean: f64,
+    pub(super) deviation: f64,
+    pub(super) min: f64,
+    pub(super) p10: f64,
+    pub(super) median: f64,
+    pub(super) p90: f64,
+    pub(super) max: f64,
+}
+
+#[derive(Serialize)]
+pub(super) struct Correlation {
+    pub(super) with: &'static str,
+    pub(super) coefficient: f64,
+    pub(super) samples: u64,
+}
+
+#[derive(Serialize)]
 pub(super) struct Finding {
     pub(super) check: &'static str,
     pub(super) examined: u64,
+    pub(super) failed: u64,
     pub(super) problems: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Insight {
+    pub(super) insight_type: &'static str,
+    pub(super) description: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) affected_memories: Vec<String>,
 }
 
 #[derive(Serialize, JsonSchema)]

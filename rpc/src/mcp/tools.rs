@@ -34,7 +34,7 @@ pub(super) static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
         ),
         tool::<arguments::AnalyzeMemoryGraph, results::Analyzed>(
             "analyze_memory_graph",
-            "Inspect how memories are linked, or check the integrity of the store.",
+            "Inspect how memories are linked, or check the store.",
             reads,
         ),
         tool::<arguments::GetMemoryStats, results::Stats>(

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use axum::Router;
+use cortexkg_engine::request::Analysis;
 use cortexkg_engine::{MemoryId, request};
 use cortexkg_rpc::grpc::proto;
 use cortexkg_rpc::grpc::proto::memory_client::MemoryClient;
@@ -39,6 +40,14 @@ pub struct Counts {
     pub has_performance: bool,
 }
 
+#[derive(Clone, Debug, PartialEq)]
+pub struct Analyzed {
+    /// Memories in scope.
+    pub memories: u64,
+    /// What this analysis alone tells: mean path, highest betweenness, modularity, efficiency, median weight of mentions, score.
+    pub figure: f64,
+}
+
 /// What a scenario may do. Each door is told in its own words.
 #[allow(async_fn_in_trait, reason = "tests run on one thread")]
 pub trait Door: Sized {
@@ -48,8 +57,7 @@ pub trait Door: Sized {
     /// Names of the fields that changed.
     async fn update(&self, request: &request::Update) -> Result<Vec<String>, String>;
     async fn delete(&self, request: &request::Delete) -> Result<MemoryId, String>;
-    /// Memories in scope.
-    async fn analyze(&self, request: &request::Analyze) -> Result<u64, String>;
+    async fn analyze(&self, request: &request::Analyze) -> Result<Analyzed, String>;
     async fn stats(&self, request: &request::StatsQuery) -> Result<Counts, String>;
     /// Names of the parameters that changed.
     async fn configure(&self, request: &request::ConfigureLearning) -> Result<Vec<String>, String>;
@@ -181,7 +189,7 @@ impl<T: Tools> Door for T {
         Ok(id_of(&result))
     }
 
-    async fn analyze(&self, request: &request::Analyze) -> Result<u64, String> {
+    async fn analyze(&self, request: &request::Analyze) -> Result<Analyzed, String> {
         let ids: Vec<_> = request.memory_ids.iter().map(MemoryId::to_string).collect();
         let arguments = arguments([
             ("analysis_type", json!(format!("{:?}", request.analysis))),
@@ -191,7 +199,16 @@ impl<T: Tools> Door for T {
         ]);
         let result = self.call_tool("analyze_memory_graph", arguments).await?;
         assert_eq!(result["analysis_type"], format!("{:?}", request.analysis));
-        Ok(number(&result["graph_metrics"]["memories"]))
+        let figure = match request.analysis {
+            Analysis::Connectivity => &result["graph_metrics"]["average_path_length"]["mean"],
+            Analysis::Centrality => &result["centrality"]["betweenness"]["top"][0]["value"],
+            Analysis::Clustering => &result["communities"]["modularity"],
+            Analysis::PathwayEfficiency => &result["graph_metrics"]["path_efficiency"]["mean"],
+            Analysis::SynapticStrength => &result["synapses"]["weights"][0]["median"],
+            Analysis::MemoryIntegrity => &result["graph_metrics"]["integrity_score"],
+        };
+        let figure = figure.as_f64().unwrap_or_else(|| panic!("no figure in {result}"));
+        Ok(Analyzed { memories: number(&result["graph_metrics"]["memories"]), figure })
     }
 
     async fn stats(&self, request: &request::StatsQuery) -> Result<Counts, String> {
@@ -379,7 +396,7 @@ impl Door for Grpc {
         Ok(answer.memory_id.parse().expect("an id"))
     }
 
-    async fn analyze(&self, request: &request::Analyze) -> Result<u64, String> {
+    async fn analyze(&self, request: &request::Analyze) -> Result<Analyzed, String> {
         let analysis = format!("{:?}", request.analysis);
         let message = proto::AnalyzeRequest {
             analysis_type: named("ANALYSIS_TYPE", &analysis, proto::AnalysisType::from_str_name),
@@ -391,7 +408,17 @@ impl Door for Grpc {
         let asked = message.analysis_type;
         let answer = self.0.clone().analyze(message).await.map_err(refused)?.into_inner();
         assert_eq!(answer.analysis_type, asked);
-        Ok(answer.memories)
+        let figure = match request.analysis {
+            Analysis::Connectivity => answer.path_length.map(|sampled| sampled.mean),
+            Analysis::Centrality => {
+                answer.centrality.and_then(|found| Some(found.betweenness?.top.first()?.value))
+            }
+            Analysis::Clustering => answer.communities.and_then(|found| found.modularity),
+            Analysis::PathwayEfficiency => answer.efficiency.map(|sampled| sampled.mean),
+            Analysis::SynapticStrength => answer.weights.first().map(|weights| weights.median),
+            Analysis::MemoryIntegrity => answer.integrity_score,
+        };
+        Ok(Analyzed { memories: answer.memories, figure: figure.expect("a figure") })
     }
 
     async fn stats(&self, request: &request::StatsQuery) -> Result<Counts, String> {

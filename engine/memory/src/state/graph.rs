@@ -9,9 +9,11 @@
 //! waste. The same arrays are what kernels read, so every change is noted as dirty.
 
 use bytemuck::{Pod, Zeroable};
+use cortexkg_compute::kernels::shared::plasticity::dither;
 use serde::{Deserialize, Serialize};
 
 use super::vectors::make_room;
+use crate::ids::Timestamp;
 
 /// Which row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +71,24 @@ impl Edge {
 
     /// Its weight.
     pub fn weight(self) -> f32 {
-        (self.packed & 0xff_ffff) as f32 / WEIGHT_ONE as f32
+        self.units() as f32 / WEIGHT_ONE as f32
     }
+
+    /// Its weight in units of 1 / `WEIGHT_ONE`.
+    pub fn units(self) -> u32 {
+        self.packed & 0xff_ffff
+    }
+
+    /// The same edge with another weight, in units of 1 / `WEIGHT_ONE`.
+    pub fn with_units(self, units: u32) -> Edge {
+        assert!(units < 1 << 24, "a weight of {units} units; this is a bug");
+        Edge { packed: self.packed & 0xff00_0000 | units, ..self }
+    }
+}
+
+/// Bits by which the change of a synapse is rounded, drawn from its two ends and the time: replay draws them again.
+pub fn drawn(from: u32, to: u32, at: Timestamp) -> u32 {
+    dither(from.wrapping_mul(0x27d4_eb2f) ^ to, at.0 as u32 ^ (at.0 >> 32) as u32)
 }
 
 /// Where the rows of a node lie; also the kernels' view of a node.
