@@ -178,14 +178,14 @@ impl Search<'_> {
         counts[0] = sources.len() as u32;
         let all = if sources.len() == LANES { u64::MAX } else { (1 << sources.len()) - 1 };
         let ends = self.graph.ends(self.seen.len());
-        for level in 1..counts.len() {
+        for (level, count) in counts.iter_mut().enumerate().skip(1) {
             let ahead: usize = at.iter().map(|&node| self.graph.row(node).len()).sum();
             let (found, pairs) = if ahead > ends / DENSE_PART {
                 self.look(all, level as u32)
             } else {
                 self.push(&at, level as u32)
             };
-            counts[level] = pairs;
+            *count = pairs;
             at.into_iter().for_each(|node| self.frontier[node as usize] = 0);
             std::mem::swap(&mut self.frontier, &mut self.next);
             at = found;

@@ -81,7 +81,7 @@ mod tests {
             let weight = weight.min(max);
             prop_assert!(potentiated(weight, part, max, drawn) <= max);
             prop_assert!(depressed(weight, part, drawn) <= weight);
-            let exact = u64::from(weight) * u64::from(part) >> 32;
+            let exact = (u64::from(weight) * u64::from(part)) >> 32;
             prop_assert!(u64::from(share_of(weight, part, drawn)).abs_diff(exact) <= 1);
         }
 
