@@ -10,7 +10,7 @@
 //! - Source of the curve: exp(-d / tau) with tau 16.8 and 33.7 ms, rates 0.01 and 0.008 (SPEC 2.5).
 
 use super::shared::csr::check_len;
-use super::shared::plasticity::{WEIGHT_MAX, dither, share_of};
+use super::shared::plasticity::{WEIGHT_MAX, depressed, dither, potentiated};
 use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::case::{Case, Draw};
@@ -114,14 +114,12 @@ pub fn record(
     }
 }
 
-/// A weight after one lesson of the curve: `potentiated` or `depressed` by its sign, without a branch.
+/// A weight after one lesson of the curve.
 #[inline]
 pub fn taught(weight: u32, entry: i32, weight_max: u32, drawn: u32) -> u32 {
     // -1.0 has no positive twin in Q31.
     let share = entry.unsigned_abs().min(i32::MAX as u32) << 1;
-    let (room, is_stronger) = (weight_max - weight, entry >= 0);
-    let change = share_of(if is_stronger { room } else { weight }, share, drawn);
-    if is_stronger { weight + change } else { weight - change }
+    if entry >= 0 { potentiated(weight, share, weight_max, drawn) } else { depressed(weight, share, drawn) }
 }
 
 fn reference(args: &mut Args<'_>) {
@@ -146,8 +144,6 @@ fn reference(args: &mut Args<'_>) {
 
 /// Nodes of one task.
 const TASK_NODES: usize = 1 << 11;
-/// Synapses whose lessons are looked up, one by one, before all are applied, as vectors.
-const BLOCK: usize = 64;
 
 fn cpu(args: &mut Args<'_>) {
     let Params { nodes, window, weight_max, round } = args.params();
@@ -168,25 +164,20 @@ fn cpu(args: &mut Args<'_>) {
             let own = spikes[node];
             let row = offsets[node] as usize..offsets[node + 1] as usize;
             let weights = &mut weights[row.start - first as usize..row.end - first as usize];
-            if own == NO_SPIKE || window == 0 {
+            if own == NO_SPIKE {
                 weights.iter_mut().for_each(|weight| *weight = (*weight).min(weight_max));
                 continue;
             }
-            let lesson = |target: u32| {
+            let synapses = (row.start as u32..).zip(&targets[row.clone()]).zip(weights);
+            for ((synapse, &target), weight) in synapses {
                 let other = spikes[target as usize];
+                *weight = (*weight).min(weight_max);
                 let apart = own.abs_diff(other);
-                // Without branches, which nothing could predict: a lesson of 0 changes nothing.
-                let teaches = (other != NO_SPIKE) & (apart < window) & (apart > 0);
-                let side = if own < other { 0 } else { window };
-                curve[if teaches { side + apart } else { 0 } as usize] & -i32::from(teaches)
-            };
-            let blocks = targets[row.clone()].chunks(BLOCK).zip(weights.chunks_mut(BLOCK));
-            for (first, (targets, weights)) in (row.start as u32..).step_by(BLOCK).zip(blocks) {
-                let mut entries = [0i32; BLOCK];
-                entries.iter_mut().zip(targets).for_each(|(entry, &target)| *entry = lesson(target));
-                for ((synapse, weight), &entry) in (first..).zip(weights).zip(&entries) {
-                    *weight = taught((*weight).min(weight_max), entry, weight_max, dither(synapse, round));
+                if other == NO_SPIKE || apart >= window || apart == 0 {
+                    continue;
                 }
+                let side = if own < other { 0 } else { window };
+                *weight = taught(*weight, curve[(side + apart) as usize], weight_max, dither(synapse, round));
             }
         }
     });
