@@ -2,8 +2,8 @@
 
 use super::Analytics;
 use crate::Result;
+use crate::kernels::graph_betweenness;
 use crate::kernels::graph_levels::{self, Found, LANES, LEVELS_MAX};
-use crate::kernels::{graph_betweenness, shared::csr::Csr};
 use crate::recording::Recording;
 
 /// Sources of one dispatch of `graph_levels`.
@@ -149,10 +149,5 @@ impl Analytics<'_> {
             if pairs > 0.0 { sum / pairs } else { 0.0 }
         };
         Ok(Betweenness { values: sums.into_iter().zip(own).map(share).collect(), sources: told as usize })
-    }
-
-    /// The graph that is analysed.
-    pub fn graph(&self) -> &Csr {
-        self.graph
     }
 }
