@@ -5,8 +5,9 @@ use crate::record::Links;
 use crate::request::Place;
 use crate::state::State;
 use crate::state::graph::Side;
-use crate::text::names::{Names, is_written_as_name};
+use crate::text::names::{Names, is_written_as_name, split_title};
 use crate::text::reading::Reading;
+use crate::text::stopwords::is_calendar_word;
 use crate::text::terms::terms;
 use crate::text::words::words;
 
@@ -19,6 +20,11 @@ const MENTIONS_MAX: usize = 64;
 /// A new subject is looked for in older memories if its rarest term is in at most so many.
 const OLDER_MAX: usize = 256;
 
+/// A word in fewer memories than this may be a name; what is known of it is too little to tell.
+const COMMON_MIN: usize = 8;
+/// A word is common if no more than one in so many memories that hold it writes it as a name.
+const COMMON_PART: usize = 8;
+
 /// The names of a text: its own capitalised phrases, and every stored subject it mentions word for word.
 pub fn names_of(state: &State, reading: &Reading<'_>) -> Names {
     let mut found = reading.names.clone();
@@ -28,9 +34,25 @@ pub fn names_of(state: &State, reading: &Reading<'_>) -> Names {
             found.mentions.push((name.to_string(), 1));
         }
     }
+    // What a title says is a name however common the word is.
+    let titled = split_title(reading.text).0.is_some();
+    let is_title = |name: &String| titled && found.subjects.contains(name);
+    found.mentions.retain(|(name, _)| is_title(name) || !is_common_word(state, name));
     found.mentions.truncate(MENTIONS_MAX);
     found.subjects.retain(|subject| found.mentions.iter().any(|(name, _)| name == subject));
     found
+}
+
+/// Whether a single word is no name, whatever stands in some title: a month or a day, or a word that is hardly ever written as a
+/// name where it stands. Without this a store full of dictionary words ties texts together by "Area", "Brand" and "Local".
+fn is_common_word(state: &State, name: &str) -> bool {
+    if name.contains(' ') {
+        return false;
+    }
+    let Some(term) = terms(name).into_iter().next() else { return false };
+    let held = state.lexical.rows(&term).len();
+    let named = state.entities.find(name).map_or(0, |ix| state.graph.degree(state.entities.get(ix).node));
+    is_calendar_word(name) || (held >= COMMON_MIN && named * COMMON_PART < held)
 }
 
 /// Edges of a memory that is about to be stored or changed. `similar` holds live memories with their similarity, best first.

@@ -559,7 +559,7 @@ impl State {
         (0..self.entities.len() as u32)
             .filter(|&ix| {
                 let node = self.entities.get(ix).node;
-                self.graph.row_len(node, Side::Near) + self.graph.row_len(node, Side::Far) > 0
+                self.graph.degree(node) > 0
             })
             .count() as u64
     }

@@ -86,7 +86,7 @@ pub(super) fn name(state: &State, node: u32) -> String {
 fn is_live(state: &State, node: u32) -> bool {
     match state.owner(node) {
         Owner::Memory(row) => state.items.get(row).alive,
-        Owner::Entity(_) => state.graph.row_len(node, Side::Near) + state.graph.row_len(node, Side::Far) > 0,
+        Owner::Entity(_) => state.graph.degree(node) > 0,
     }
 }
 

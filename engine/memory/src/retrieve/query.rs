@@ -2,7 +2,6 @@
 
 use crate::request::Retrieve;
 use crate::state::State;
-use crate::state::graph::Side;
 use crate::text::names::names;
 use crate::text::terms::terms_of;
 use crate::text::times::{Span, spans};
@@ -43,7 +42,7 @@ impl Query {
             .into_iter()
             .filter_map(|ix| {
                 let node = state.entities.get(ix).node;
-                let degree = state.graph.row_len(node, Side::Near) + state.graph.row_len(node, Side::Far);
+                let degree = state.graph.degree(node);
                 (degree > 0)
                     .then(|| QueryEntity { ix, rarity: ((memories + 1.0) / degree as f32).ln().max(0.0) })
             })

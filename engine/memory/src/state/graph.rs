@@ -162,6 +162,11 @@ impl Graph {
         &self.edges[start..start + rows.len[side as usize] as usize]
     }
 
+    /// Edges of a node, both sides.
+    pub fn degree(&self, node: u32) -> usize {
+        self.row_len(node, Side::Near) + self.row_len(node, Side::Far)
+    }
+
     /// Number of edges in a row.
     pub fn row_len(&self, node: u32, side: Side) -> usize {
         self.nodes[node as usize].len[side as usize] as usize

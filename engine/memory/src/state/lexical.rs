@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Saturation of repeated terms.
 const K1: f32 = 1.2;
 /// How much long texts are held back.
-const B: f32 = 0.75;
+const B: f32 = 0.4;
 
 /// Memories that hold a term, ascending, with how often (at most 255).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -95,7 +95,7 @@ impl Lexical {
     pub fn score(&self, query: &[String], scores: &mut Vec<f32>) -> Vec<u32> {
         scores.clear();
         scores.resize(self.lens.len(), 0.0);
-        let len_mean = (self.len_sum as f32 / self.texts.max(1) as f32).max(1.0);
+        let pivot = self.pivot();
         let mut touched = Vec::new();
         for (term, times) in counted(query) {
             let Some(idf) = self.idf(term) else { continue };
@@ -107,11 +107,18 @@ impl Lexical {
                 if *score == 0.0 {
                     touched.push(row);
                 }
-                *score += f32::from(times) * idf * count * (K1 + 1.0)
-                    / (count + K1 * (1.0 - B + B * len / len_mean));
+                *score +=
+                    f32::from(times) * idf * count * (K1 + 1.0) / (count + K1 * (1.0 - B + B * len / pivot));
             }
         }
         touched
+    }
+
+    /// The length that counts as usual: that of the text in which a term lies on average. With the plain mean, 100,000
+    /// one-line texts would make every passage a long one (15 points of lexical R@5 on MuSiQue).
+    fn pivot(&self) -> f32 {
+        let squares: u64 = self.lens.iter().map(|&len| u64::from(len) * u64::from(len)).sum();
+        (squares as f32 / self.len_sum.max(1) as f32).max(1.0)
     }
 
     /// Bytes of all arrays; the hash table is counted by its capacity.

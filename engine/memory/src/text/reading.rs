@@ -7,6 +7,8 @@ use crate::state::content_hash;
 
 /// Names, words and terms of one text.
 pub struct Reading<'a> {
+    /// The text itself.
+    pub text: &'a str,
     /// Its own names.
     pub names: Names,
     /// Its words in order.
@@ -22,6 +24,7 @@ impl<'a> Reading<'a> {
     pub fn of(text: &'a str, content: &str, has_subject: bool) -> Self {
         let words = words(text);
         Reading {
+            text,
             names: names(text, has_subject),
             terms: terms_of(&words),
             content_hash: content_hash(content),
