@@ -18,6 +18,7 @@ pub mod vectors;
 mod worker;
 
 pub use config::{Config, DeviceKind};
+pub use cortexkg_compute::network;
 pub use cortexkg_embed::{HttpEndpoint, ModelChoice, ModelIdentity};
 pub use cortexkg_memory::{ColumnId, MemoryId, RecallSettings, TenantId, Timestamp, answer, request};
 pub use error::{Error, ErrorKind};

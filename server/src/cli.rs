@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    bench, bench_search, config, doctor, eval, export, import, mcp, model, recall, reembed, verify,
+    bench, bench_search, bench_spiking, config, doctor, eval, export, import, mcp, model, recall, reembed,
+    simulate, verify,
 };
 use crate::settings::{Device, Flag, Settings};
 use crate::{serve, telemetry};
@@ -62,6 +63,8 @@ enum Command {
     /// Measure pace.
     #[command(subcommand)]
     Bench(BenchCommand),
+    /// Run a network of spiking neurons from a file, and tell how it fires.
+    Simulate(simulate::SimulateArgs),
     /// Print every setting with its default and its meaning, as a settings file.
     Config,
     /// Tell what works here and what does not.
@@ -109,6 +112,8 @@ enum BenchCommand {
     Recall(bench::BenchArgs),
     /// Search vectors of .npy files, exactly or over the graph.
     Search(bench_search::SearchArgs),
+    /// Run a network that simulators of spiking neurons are compared on.
+    Spiking(bench_spiking::SpikingArgs),
 }
 
 impl Cli {
@@ -128,6 +133,8 @@ impl Cli {
             Command::Bench(BenchCommand::Ingest(args)) => bench::ingest(&settings, &args),
             Command::Bench(BenchCommand::Recall(args)) => bench::recall(&settings, &args),
             Command::Bench(BenchCommand::Search(args)) => bench_search::run(&settings, &args),
+            Command::Bench(BenchCommand::Spiking(args)) => bench_spiking::run(&settings, &args),
+            Command::Simulate(args) => simulate::run(&settings, &args),
             Command::Config => config::run(),
             Command::Doctor(args) => doctor::run(&settings, args.json),
             Command::Model(command) => model::run(&settings, &command),

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod bench_search;
+pub mod bench_spiking;
 pub mod config;
 pub mod doctor;
 pub mod eval;
@@ -11,6 +12,7 @@ pub mod mcp;
 pub mod model;
 pub mod recall;
 pub mod reembed;
+pub mod simulate;
 pub mod verify;
 
 use std::io::{self, Write};

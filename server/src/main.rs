@@ -19,6 +19,7 @@ mod process;
 mod serve;
 mod settings;
 mod shutdown;
+mod spiking;
 mod telemetry;
 
 use std::io;

@@ -74,7 +74,7 @@ mod mapping {
 
     const HUGE: usize = 2 << 20;
     /// Shorter arrays would leave most of a page unused.
-    pub const LEN_MIN: usize = 2 * HUGE;
+    pub const LEN_MIN: usize = HUGE;
 
     pub struct Mapping {
         start: *mut u8,

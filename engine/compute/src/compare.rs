@@ -60,6 +60,7 @@ pub fn compare(kernel: &Kernel, params: &[u32], outputs: &[Output<'_>]) -> Optio
     outputs.iter().find_map(|output| match kernel.bindings[output.binding].element {
         Element::F16 => compare_floats(kernel, output, |v: f16| v.to_f64(), |v| ordered_f16(v) as i64),
         Element::F32 => compare_floats(kernel, output, |v: f32| v as f64, ordered_f32),
+        Element::F64 => compare_floats(kernel, output, |v: f64| v, ordered_f64),
         Element::I32 => first_unequal::<i32>(kernel, output),
         Element::U32 => first_unequal::<u32>(kernel, output),
         Element::U64 => first_unequal::<u64>(kernel, output),
@@ -135,6 +136,11 @@ fn compare_floats<T: Stored>(
 /// Position of a float on the line of representable values, with both zeros at 0.
 fn ordered_f32(value: f32) -> i64 {
     let bits = i64::from(value.to_bits() & 0x7fff_ffff);
+    if value.is_sign_negative() { -bits } else { bits }
+}
+
+fn ordered_f64(value: f64) -> i64 {
+    let bits = (value.to_bits() & (u64::MAX >> 1)) as i64;
     if value.is_sign_negative() { -bits } else { bits }
 }
 

@@ -10,6 +10,8 @@ pub enum Element {
     F16,
     /// IEEE binary32.
     F32,
+    /// IEEE binary64, on devices that have it: WGSL does not.
+    F64,
     /// 32-bit signed integer.
     I32,
     /// 32-bit unsigned integer, also four packed 8-bit codes.
@@ -24,7 +26,7 @@ impl Element {
         match self {
             Element::F16 => 2,
             Element::F32 | Element::I32 | Element::U32 => 4,
-            Element::U64 => 8,
+            Element::F64 | Element::U64 => 8,
         }
     }
 }
@@ -40,6 +42,9 @@ impl Stored for f16 {
 }
 impl Stored for f32 {
     const ELEMENT: Element = Element::F32;
+}
+impl Stored for f64 {
+    const ELEMENT: Element = Element::F64;
 }
 impl Stored for i32 {
     const ELEMENT: Element = Element::I32;

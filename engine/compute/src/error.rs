@@ -51,4 +51,12 @@ pub enum Error {
     /// The two sides of a twin device disagree.
     #[error("twin devices differ: {0}")]
     TwinDiffers(Box<Difference>),
+    /// The description of a network breaks a rule. Nothing was built or changed.
+    #[error("{field}: {rule}")]
+    Network {
+        /// What is wrong, as a path into the description.
+        field: String,
+        /// What it must be.
+        rule: String,
+    },
 }

@@ -16,6 +16,8 @@ pub mod graph_search;
 pub mod graph_triangles;
 pub mod graph_unlink;
 pub mod homeostasis;
+pub mod network_run;
+pub mod network_run_f64;
 pub mod shared;
 pub mod similarity_rows;
 pub mod similarity_topk;
@@ -39,6 +41,8 @@ pub static KERNELS: &[&Kernel] = &[
     &graph_triangles::KERNEL,
     &graph_unlink::KERNEL,
     &homeostasis::KERNEL,
+    &network_run::KERNEL,
+    &network_run_f64::KERNEL,
     &similarity_rows::KERNEL,
     &similarity_topk::KERNEL,
     &stdp_update::KERNEL,

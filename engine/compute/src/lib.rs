@@ -40,6 +40,7 @@ mod error;
 pub mod index;
 mod kernel;
 pub mod kernels;
+pub mod network;
 mod parallel;
 mod recording;
 pub mod simd;

@@ -11,12 +11,18 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod integrate;
+mod learn;
+pub mod philox;
 mod portable;
 pub mod rotation;
 
 use std::sync::OnceLock;
 
 use half::f16;
+
+pub use integrate::{FLUSH_STEPS, Membrane, Noise, Real, Span, TILE};
+pub use learn::{DECAYS, EVENTS, Row, TARGETS, raised};
 
 /// Rows of a block: they share a word of hits, and their factors lie side by side.
 pub const BLOCK_ROWS: usize = 32;
@@ -137,6 +143,10 @@ pub struct Simd {
     pub(crate) interleave: fn(codes: &[u8], dim: usize, interleaved: &mut [u8]),
     pub(crate) dot_codes: DotCodes,
     pub(crate) likely: FindLikely,
+    pub(crate) integrate_f32: fn(&mut Span<'_, f32>),
+    pub(crate) integrate_f64: fn(&mut Span<'_, f64>),
+    pub(crate) learn_f32: fn(&mut Row<'_, f32>),
+    pub(crate) learn_f64: fn(&mut Row<'_, f64>),
 }
 
 /// Queries from which interleaving a block pays: it costs about what three queries do.

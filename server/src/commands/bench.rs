@@ -153,7 +153,8 @@ fn tell(report: &Value, json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn columns(report: &Value, under: &str) -> String {
+/// A report as lines of names and values.
+pub(super) fn columns(report: &Value, under: &str) -> String {
     let Value::Object(fields) = report else { return String::new() };
     fields.iter().fold(String::new(), |text, (name, value)| match value {
         Value::Object(_) => text + &columns(value, &format!("{under}{name}.")),

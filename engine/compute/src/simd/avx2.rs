@@ -14,14 +14,30 @@ use std::arch::x86_64::*;
 
 use half::f16;
 
+use super::integrate::integrate;
+use super::learn::learn;
 use super::portable::{self, reduce, row_factors, scale_of};
 use super::rotation::rotate;
 use super::{
-    BLOCK_ROWS, CODE_ZERO, CodeBlock, LANES, Likely, QueryFactors, RowFactors, ScanQueries, SignProbe, Simd,
+    BLOCK_ROWS, CODE_ZERO, CodeBlock, LANES, Likely, QueryFactors, Row, RowFactors, ScanQueries, SignProbe,
+    Simd, Span,
 };
 
-static TABLE: Simd =
-    Simd { name: "avx2", dot, encode_row, code_query, scan_rows, scan_block, interleave, dot_codes, likely };
+static TABLE: Simd = Simd {
+    name: "avx2",
+    dot,
+    encode_row,
+    code_query,
+    scan_rows,
+    scan_block,
+    interleave,
+    dot_codes,
+    likely,
+    integrate_f32,
+    integrate_f64,
+    learn_f32,
+    learn_f64,
+};
 
 /// The table, if this machine can run it.
 pub(super) fn table() -> Option<&'static Simd> {
@@ -87,6 +103,46 @@ fn likely(signs: &[u32], words: usize, rows: &[u32], probe: &SignProbe<'_>, floo
 #[target_feature(enable = "avx2,fma,f16c")]
 fn code_query_avx2(query: &mut [f32], codes: &mut [i8]) -> QueryFactors {
     portable::code_query(query, codes)
+}
+
+fn integrate_f32(span: &mut Span<'_, f32>) {
+    // SAFETY: the table is given out only where its instructions exist.
+    unsafe { integrate_f32_avx2(span) }
+}
+
+fn integrate_f64(span: &mut Span<'_, f64>) {
+    // SAFETY: the table is given out only where its instructions exist.
+    unsafe { integrate_f64_avx2(span) }
+}
+
+fn learn_f32(row: &mut Row<'_, f32>) {
+    // SAFETY: the table is given out only where its instructions exist.
+    unsafe { learn_f32_avx2(row) }
+}
+
+fn learn_f64(row: &mut Row<'_, f64>) {
+    // SAFETY: the table is given out only where its instructions exist.
+    unsafe { learn_f64_avx2(row) }
+}
+
+#[target_feature(enable = "avx2")]
+fn learn_f32_avx2(row: &mut Row<'_, f32>) {
+    learn(row);
+}
+
+#[target_feature(enable = "avx2")]
+fn learn_f64_avx2(row: &mut Row<'_, f64>) {
+    learn(row);
+}
+
+#[target_feature(enable = "avx2")]
+fn integrate_f32_avx2(span: &mut Span<'_, f32>) {
+    integrate(span);
+}
+
+#[target_feature(enable = "avx2")]
+fn integrate_f64_avx2(span: &mut Span<'_, f64>) {
+    integrate(span);
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]

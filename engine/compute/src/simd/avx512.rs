@@ -10,7 +10,9 @@
 
 use std::arch::x86_64::*;
 
-use super::{BLOCK_ROWS, CodeBlock, Likely, ScanQueries, SignProbe, Simd, avx2};
+use super::integrate::integrate;
+use super::learn::learn;
+use super::{BLOCK_ROWS, CodeBlock, Likely, Row, ScanQueries, SignProbe, Simd, Span, avx2};
 
 static TABLE: Simd = Simd {
     name: "avx512-vnni",
@@ -22,6 +24,10 @@ static TABLE: Simd = Simd {
     interleave: avx2::interleave,
     dot_codes,
     likely,
+    integrate_f32,
+    integrate_f64,
+    learn_f32,
+    learn_f64,
 };
 
 /// The table, if this machine can run it.
@@ -29,6 +35,8 @@ pub(super) fn table() -> Option<&'static Simd> {
     avx2::table()?;
     let found = is_x86_feature_detected!("avx512f")
         && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
         && is_x86_feature_detected!("avx512vnni");
     found.then_some(&TABLE)
 }
@@ -63,6 +71,46 @@ fn scan_block(
 ) {
     // SAFETY: the table is given out only where its instructions exist.
     unsafe { scan_block_avx512(block, queries, active, hits, estimates) }
+}
+
+fn integrate_f32(span: &mut Span<'_, f32>) {
+    // SAFETY: the table is given out only where its instructions exist.
+    unsafe { integrate_f32_avx512(span) }
+}
+
+fn integrate_f64(span: &mut Span<'_, f64>) {
+    // SAFETY: the table is given out only where its instructions exist.
+    unsafe { integrate_f64_avx512(span) }
+}
+
+fn learn_f32(row: &mut Row<'_, f32>) {
+    // SAFETY: the table is given out only where its instructions exist.
+    unsafe { learn_f32_avx512(row) }
+}
+
+fn learn_f64(row: &mut Row<'_, f64>) {
+    // SAFETY: the table is given out only where its instructions exist.
+    unsafe { learn_f64_avx512(row) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn learn_f32_avx512(row: &mut Row<'_, f32>) {
+    learn(row);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn learn_f64_avx512(row: &mut Row<'_, f64>) {
+    learn(row);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn integrate_f32_avx512(span: &mut Span<'_, f32>) {
+    integrate(span);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn integrate_f64_avx512(span: &mut Span<'_, f64>) {
+    integrate(span);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]

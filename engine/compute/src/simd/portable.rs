@@ -2,6 +2,8 @@
 
 use half::f16;
 
+use super::integrate::integrate;
+use super::learn::learn;
 use super::rotation::rotate;
 use super::{
     BLOCK_ROWS, CODE_MAX, CODE_ZERO, CodeBlock, LANES, Likely, QueryFactors, RowFactors, ScanQueries,
@@ -18,6 +20,10 @@ pub(super) static TABLE: Simd = Simd {
     interleave,
     dot_codes,
     likely,
+    integrate_f32: integrate,
+    integrate_f64: integrate,
+    learn_f32: learn,
+    learn_f64: learn,
 };
 
 /// Adds up partial sums in the order every table keeps.

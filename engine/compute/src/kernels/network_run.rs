@@ -1,0 +1,220 @@
+//! `network_run`: spiking networks of leaky integrate-and-fire neurons, some steps of them.
+//!
+//! **Network.** Neurons are numbered through populations, each of whole tiles of 64 neurons (what is left over never fires). A
+//! *bundle* holds the synapses that leave one population into one channel, excitatory or inhibitory; its rows are split by
+//! *block*, a run of tiles, so that a row part has all its targets in one block. *Replicas* are copies of the network that
+//! share synapses and nothing else.
+//!
+//! **One step** of the update with number `t`, for every replica:
+//! 1. *Arrivals.* For every neuron that fired in step `t - d` and every synapse of its with delay `d`, the weight is added to the
+//!    sum of the target, by channel. Weights are whole *quanta*, so that sums do not depend on order. In the first step of a
+//!    dispatch the inbox is added too, and emptied.
+//! 2. *Plasticity* of a bundle with rules (pair STDP, all pairs, additive; delay `d` dendritic, as NEST's `stdp_synapse`):
+//!    the traces `y` of targets decay; for every neuron that fired in `t - 2d` each incoming weight becomes
+//!    `min(w + raise * (x * decays[t - mark]), w_max)`, where `x` is the trace of the source as it was when it last rose, in step
+//!    `mark`; for every source that fired in `t - d` each outgoing weight becomes `max(w - lower * y, 0)` and arrives; then those
+//!    sources' traces are brought to `t` and rise by 1, and so do those neurons' `y`. So spikes that meet at a synapse in the same
+//!    step are no pair. Traces of sources are told by table because a host that knows them at any step need not touch a weight
+//!    before its row is read.
+//! 3. *Neurons*, in this order: potentials advance with the currents before this step (not in neurons that fired within the
+//!    refractory time); currents decay and receive sums and noise; who has reached the threshold fires and starts from the reset.
+//!    `simd/integrate.rs` has the formulas. Every 64 steps, numbers below 1e-20 become 0.
+//!
+//! The spike of step `t` is bit `neuron` of row `t % ring_steps` of `spikes`, which is both the memory that delays need and the
+//! answer: `ring_steps` is at least the steps of the dispatch and twice the longest delay together. A dispatch of n steps equals n
+//! dispatches of one.
+//!
+//! **Noise.** The events of neuron `n` in step `t` follow from the word of Philox4x32-7 with counter
+//! (`n / 64 * 16 + n % 16`, `t`, 0, 0), word `n % 64 / 16`, and the seed of the replica as key.
+//!
+//! **Tolerance** exact: sums are integers, and floating operations have one order and are never fused.
+
+mod cases;
+mod cpu;
+mod reference;
+mod tables;
+
+use crate::args::Args;
+use crate::buffer::Buffer;
+use crate::element::Element;
+use crate::kernel::{Binding, Grid, Kernel, Params, Target, Tolerance};
+use crate::recording::Recording;
+use crate::simd::Real;
+
+#[cfg(test)]
+pub(crate) use cases::random_description;
+pub use tables::{
+    BUNDLE_WORDS, Bundle, Form, MEMBRANE_VALUES, POPULATION_WORDS, Population, RULE_VALUES, Rule,
+    membrane_values, rule_values,
+};
+
+crate::params! {
+    /// Parameters of `network_run`.
+    pub struct NetworkParams {
+        /// The first step; steps stay below 2^31.
+        pub step: u32,
+        /// How many.
+        pub steps: u32,
+        /// Copies of the network.
+        pub replicas: u32,
+        /// Neurons of a replica, whole tiles.
+        pub neurons: u32,
+        /// Rows of `spikes`.
+        pub ring_steps: u32,
+        /// Number of populations.
+        pub populations: u32,
+        /// Number of bundles.
+        pub bundles: u32,
+        /// Number of blocks.
+        pub blocks: u32,
+        /// Numbers in `plastic` a replica.
+        pub plastic: u32,
+        /// Numbers in `marks` a replica.
+        pub marks: u32,
+        /// Steps between two looks at who else fired: at most the shortest delay. No law depends on it.
+        pub interval: u32,
+        /// The longest look back at spikes, steps: the longest delay, twice that of plastic synapses.
+        pub horizon: u32,
+    }
+}
+
+pub(crate) const CONSTANTS: usize = 0;
+pub(crate) const TABLES: usize = 1;
+pub(crate) const STARTS: usize = 2;
+pub(crate) const SYNAPSES: usize = 3;
+pub(crate) const COLUMNS: usize = 4;
+pub(crate) const DRIVES: usize = 5;
+pub(crate) const INBOX: usize = 6;
+pub(crate) const STATE: usize = 7;
+pub(crate) const RELEASES: usize = 8;
+pub(crate) const SPIKES: usize = 9;
+pub(crate) const PLASTIC: usize = 10;
+pub(crate) const MARKS: usize = 11;
+
+/// Numbers of `state` a neuron: potential, two currents.
+pub const STATE_VALUES: usize = 3;
+
+/// Bindings for one kind of numbers.
+pub(crate) const fn bindings(real: Element) -> [Binding; 12] {
+    [
+        Binding::read("constants", real),
+        Binding::read("tables", Element::U32),
+        Binding::read("starts", Element::U32),
+        Binding::read("synapses", Element::U32),
+        Binding::read("columns", Element::U32),
+        Binding::read("drives", real),
+        Binding::read_write("inbox", Element::I32),
+        Binding::read_write("state", real),
+        Binding::read_write("releases", Element::I32),
+        Binding::read_write("spikes", Element::U32),
+        Binding::read_write("plastic", real),
+        Binding::read_write("marks", Element::I32),
+    ]
+}
+
+/// The descriptor.
+pub static KERNEL: Kernel = Kernel {
+    name: "network_run",
+    bindings: &bindings(Element::F32),
+    params: NetworkParams::FIELDS,
+    workgroup: [64, 1, 1],
+    grid: Grid::per("neurons", 64),
+    tolerance: Tolerance::Exact,
+    reference: reference::reference::<f32>,
+    cpu: cpu::cpu::<f32>,
+    sources: &[],
+    absent: &[(Target::Wgsl, "comes with the GPU back ends"), (Target::Cuda, "comes with the GPU back ends")],
+    cases: cases::cases::<f32>,
+};
+
+/// Forms of the same law in f64, for the descriptor of `network_run_f64`.
+pub(crate) fn reference_f64(args: &mut Args<'_>) {
+    reference::reference::<f64>(args);
+}
+
+pub(crate) fn cpu_f64(args: &mut Args<'_>) {
+    cpu::cpu::<f64>(args);
+}
+
+pub(crate) fn cases_f64(seed: u64) -> Vec<crate::Case> {
+    cases::cases::<f64>(seed)
+}
+
+/// Buffers of a run, in binding order. `tables` says where things are (see [`Population`] and [`Bundle`]).
+pub struct NetworkBuffers<'a, T> {
+    /// Of each population [`membrane_values`], then of each bundle [`rule_values`]; then decays of source traces.
+    pub constants: &'a Buffer<T>,
+    /// Of each population [`POPULATION_WORDS`], of each bundle [`BUNDLE_WORDS`]; first tile of each block and the end; first
+    /// number of each block in `plastic`, in `marks`, and the ends; two words of seed a replica; then what the former refer to.
+    pub tables: &'a Buffer<u32>,
+    /// Where row parts and columns begin.
+    pub starts: &'a Buffer<u32>,
+    /// Targets and weights, as the form of the bundle says.
+    pub synapses: &'a Buffer<u32>,
+    /// Of plastic synapses by target: source and place of the weight.
+    pub columns: &'a Buffer<u32>,
+    /// `[replicas][neurons]`, mV that constant current adds in a step.
+    pub drives: &'a Buffer<T>,
+    /// `[replicas][2][neurons]`, quanta that arrive in the first step.
+    pub inbox: &'a Buffer<i32>,
+    /// `[replicas][STATE_VALUES][neurons]`, mV from rest and pA.
+    pub state: &'a Buffer<T>,
+    /// `[replicas][neurons]`, first step in which a neuron integrates again.
+    pub releases: &'a Buffer<i32>,
+    /// `[replicas][ring_steps][neurons / 32]`.
+    pub spikes: &'a Buffer<u32>,
+    /// `[replicas][plastic]`: for each block and plastic bundle weights, traces of sources, traces of targets.
+    pub plastic: &'a Buffer<T>,
+    /// `[replicas][marks]`: for each block and plastic bundle, of each source one more than the step in which its trace rose last, 0
+    /// if it never did.
+    pub marks: &'a Buffer<i32>,
+}
+
+/// Records a run.
+pub fn record<T: Real>(
+    recording: &mut Recording,
+    kernel: &'static Kernel,
+    params: &NetworkParams,
+    buffers: &NetworkBuffers<'_, T>,
+) {
+    let (replicas, neurons) = (params.replicas as usize, params.neurons as usize);
+    let per_neuron = replicas * neurons;
+    let ring = params.ring_steps as usize;
+    let tables = params.populations as usize * POPULATION_WORDS + params.bundles as usize * BUNDLE_WORDS;
+    let tables = tables + 3 * (params.blocks as usize + 1) + 2 * replicas;
+    let constants = params.populations as usize * MEMBRANE_VALUES + params.bundles as usize * RULE_VALUES;
+    assert!(
+        params.step.checked_add(params.steps).is_some_and(|end| end < 1 << 31),
+        "steps over 2^31, this is a bug"
+    );
+    assert!(params.steps + params.horizon <= params.ring_steps, "a ring too short, this is a bug");
+    assert!(neurons.is_multiple_of(64) && params.interval > 0, "neurons in part of a tile, this is a bug");
+    let long_enough = buffers.constants.len() >= constants
+        && buffers.tables.len() >= tables
+        && buffers.drives.len() >= per_neuron
+        && buffers.inbox.len() >= per_neuron * 2
+        && buffers.state.len() >= per_neuron * STATE_VALUES
+        && buffers.releases.len() >= per_neuron
+        && buffers.spikes.len() >= replicas * ring * neurons / 32
+        && buffers.plastic.len() >= replicas * params.plastic as usize
+        && buffers.marks.len() >= replicas * params.marks as usize;
+    assert!(long_enough, "network_run: a short buffer, this is a bug");
+    recording.dispatch(
+        kernel,
+        params,
+        &[
+            buffers.constants.erase(),
+            buffers.tables.erase(),
+            buffers.starts.erase(),
+            buffers.synapses.erase(),
+            buffers.columns.erase(),
+            buffers.drives.erase(),
+            buffers.inbox.erase(),
+            buffers.state.erase(),
+            buffers.releases.erase(),
+            buffers.spikes.erase(),
+            buffers.plastic.erase(),
+            buffers.marks.erase(),
+        ],
+    );
+}

@@ -1,0 +1,186 @@
+//! The law in plain loops: step by step, synapse by synapse.
+
+use crate::args::Args;
+use crate::simd::{DECAYS, FLUSH_STEPS, Real, TILE, philox::philox};
+
+use super::tables::{Form, Network};
+use super::{DRIVES, INBOX, MARKS, PLASTIC, RELEASES, SPIKES, STATE, STATE_VALUES};
+
+pub(super) fn reference<T: Real>(args: &mut Args<'_>) {
+    let network: Network<'_, T> = Network::of(args);
+    let params = network.params;
+    let (neurons, ring) = (params.neurons as usize, params.ring_steps as usize);
+    let drives: &[T] = args.read(DRIVES);
+    let (inbox, state): (&mut [i32], &mut [T]) = (args.write(INBOX), args.write(STATE));
+    let (releases, spikes): (&mut [i32], &mut [u32]) = (args.write(RELEASES), args.write(SPIKES));
+    let (plastic, marks): (&mut [T], &mut [i32]) = (args.write(PLASTIC), args.write(MARKS));
+    for replica in 0..params.replicas as usize {
+        let mut copy = Replica {
+            network,
+            replica,
+            drives: &drives[replica * neurons..][..neurons],
+            inbox: &mut inbox[replica * 2 * neurons..][..2 * neurons],
+            state: &mut state[replica * STATE_VALUES * neurons..][..STATE_VALUES * neurons],
+            releases: &mut releases[replica * neurons..][..neurons],
+            spikes: &mut spikes[replica * ring * neurons / 32..][..ring * neurons / 32],
+            plastic: &mut plastic[replica * params.plastic as usize..][..params.plastic as usize],
+            marks: &mut marks[replica * params.marks as usize..][..params.marks as usize],
+        };
+        for step in params.step..params.step + params.steps {
+            let mut sums = vec![0; 2 * neurons];
+            if step == params.step {
+                sums.copy_from_slice(copy.inbox);
+                copy.inbox.fill(0);
+            }
+            copy.arrive(step, &mut sums);
+            copy.add_noise(step, &mut sums);
+            copy.integrate(step, &sums);
+        }
+    }
+}
+
+struct Replica<'a, T> {
+    network: Network<'a, T>,
+    replica: usize,
+    drives: &'a [T],
+    inbox: &'a mut [i32],
+    state: &'a mut [T],
+    releases: &'a mut [i32],
+    spikes: &'a mut [u32],
+    plastic: &'a mut [T],
+    marks: &'a mut [i32],
+}
+
+impl<T: Real> Replica<'_, T> {
+    /// If a neuron fired `ago` steps before `step`.
+    fn fired(&self, step: u32, ago: u32, neuron: usize) -> bool {
+        let words = self.network.params.neurons as usize / 32;
+        let Some(step) = step.checked_sub(ago) else { return false };
+        let row = (step % self.network.params.ring_steps) as usize * words;
+        self.spikes[row + neuron / 32] >> (neuron % 32) & 1 == 1
+    }
+
+    fn arrive(&mut self, step: u32, sums: &mut [i32]) {
+        let network = self.network;
+        for number in 0..network.params.bundles as usize {
+            let bundle = network.bundle(number);
+            for block in 0..network.params.blocks as usize {
+                if bundle.form == Form::Plastic {
+                    self.learn(step, number, block, sums);
+                    continue;
+                }
+                let rows = network.rows(&bundle, block);
+                let first =
+                    network.block(block).start + bundle.channel as usize * network.params.neurons as usize;
+                for source in 0..bundle.sources as usize {
+                    for (class, &delay) in network.delays(&bundle).iter().enumerate() {
+                        if !self.fired(step, delay, bundle.source_first as usize + source) {
+                            continue;
+                        }
+                        let row = source * bundle.delays_len as usize + class;
+                        for position in rows[row] as usize..rows[row + 1] as usize {
+                            let (target, quanta) = match bundle.form {
+                                Form::Uniform => (network.targets()[position] as usize, bundle.quanta),
+                                _ => {
+                                    let packed = network.weighted()[position];
+                                    ((packed & 0xffff) as usize, packed as i32 >> 16)
+                                }
+                            };
+                            sums[first + target] = sums[first + target].wrapping_add(quanta);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn learn(&mut self, step: u32, number: usize, block: usize, sums: &mut [i32]) {
+        let network = self.network;
+        let (bundle, rule) = (network.bundle(number), network.rule(number));
+        let (rows, delay) = (network.rows(&bundle, block), network.delays(&bundle)[0]);
+        let (members, columns) = (network.block(block), network.column_starts(&bundle));
+        let [weights, x, y, marks] = network.places(&bundle, block);
+        let decays = network.decays(&bundle);
+        for at in y..y + members.len() {
+            let gone = step as i32 % FLUSH_STEPS == 0 && self.plastic[at] < T::TINY;
+            self.plastic[at] = if gone { T::ZERO } else { self.plastic[at] * rule.target_decay };
+        }
+        // Of a source's trace; one that never rose is 0 whatever has passed.
+        let left = |mark: i32| decays[((step as i32 + 1 - mark) as usize).min(DECAYS - 1)];
+        let targets_fired: Vec<usize> =
+            members.clone().filter(|&target| self.fired(step, 2 * delay, target)).collect();
+        for &target in &targets_fired {
+            for &[source, place] in &network.columns()[columns[target] as usize..columns[target + 1] as usize]
+            {
+                let at = weights + place as usize;
+                let trace = self.plastic[x + source as usize] * left(self.marks[marks + source as usize]);
+                let raised = self.plastic[at] + rule.raise * trace;
+                self.plastic[at] = if raised > rule.weight_max { rule.weight_max } else { raised };
+            }
+        }
+        let first = members.start + bundle.channel as usize * network.params.neurons as usize;
+        for source in 0..bundle.sources as usize {
+            if self.fired(step, delay, bundle.source_first as usize + source) {
+                for position in rows[source]..rows[source + 1] {
+                    let at = weights + (position - rows[0]) as usize;
+                    let target = network.targets()[position as usize] as usize;
+                    let lowered = self.plastic[at] - rule.lower * self.plastic[y + target];
+                    self.plastic[at] = if lowered < T::ZERO { T::ZERO } else { lowered };
+                    let quanta = (self.plastic[at] * rule.per_pa).nearest();
+                    sums[first + target] = sums[first + target].wrapping_add(quanta);
+                }
+                self.plastic[x + source] =
+                    self.plastic[x + source] * left(self.marks[marks + source]) + T::ONE;
+                self.marks[marks + source] = step as i32 + 1;
+            }
+        }
+        for target in targets_fired {
+            let at = y + target - members.start;
+            self.plastic[at] = self.plastic[at] + T::ONE;
+        }
+    }
+
+    fn add_noise(&self, step: u32, sums: &mut [i32]) {
+        for number in 0..self.network.params.populations as usize {
+            let population = self.network.population(number);
+            let Some(noise) = self.network.noise(&population, self.replica) else { continue };
+            for neuron in population.tile_first as usize * TILE..population.tile_end as usize * TILE {
+                let counter = [(neuron / 64 * 16 + neuron % 16) as u32, step, 0, 0];
+                let bits = philox(counter, noise.key)[neuron % 64 / 16];
+                let events = noise.chances.iter().filter(|&&chance| bits >= chance).count();
+                let sum = &mut sums[noise.channel * self.network.params.neurons as usize + neuron];
+                *sum = sum.wrapping_add(events as i32 * noise.quanta);
+            }
+        }
+    }
+
+    fn integrate(&mut self, step: u32, sums: &[i32]) {
+        let neurons = self.network.params.neurons as usize;
+        let row = (step % self.network.params.ring_steps) as usize * (neurons / 32);
+        self.spikes[row..row + neurons / 32].fill(0);
+        for number in 0..self.network.params.populations as usize {
+            let (population, m) = (self.network.population(number), self.network.membrane(number));
+            for neuron in population.tile_first as usize * TILE..population.tile_end as usize * TILE {
+                let at = [0, 1, 2].map(|value| value * neurons + neuron);
+                if step as i32 % FLUSH_STEPS == 0 {
+                    for at in at {
+                        let value = self.state[at];
+                        let small = value < T::TINY && value > T::ZERO - T::TINY;
+                        self.state[at] = if small { T::ZERO } else { value };
+                    }
+                }
+                let [v, e, i] = at.map(|at| self.state[at]);
+                let moved = v * m.leak + e * m.coupling[0] + i * m.coupling[1] + self.drives[neuron];
+                let mut v = if self.releases[neuron] <= step as i32 { moved } else { v };
+                if v >= m.threshold {
+                    v = m.reset;
+                    self.releases[neuron] = (step + 1 + population.refractory_steps) as i32;
+                    self.spikes[row + neuron / 32] |= 1 << (neuron % 32);
+                }
+                self.state[at[0]] = v;
+                self.state[at[1]] = e * m.decay[0] + T::of_int(sums[neuron]) * m.quantum[0];
+                self.state[at[2]] = i * m.decay[1] + T::of_int(sums[neurons + neuron]) * m.quantum[1];
+            }
+        }
+    }
+}
