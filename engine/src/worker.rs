@@ -214,6 +214,8 @@ impl<S: Storage> Worker<S> {
         }
         self.store(stores, &mut turn);
         let appended = self.history.append(&turn.entries, &mut self.state);
+        // Who is told of a write finds it counted.
+        self.publish();
         for (at, reply) in turn.pending {
             reply(appended.clone().map(|first| first + at as u64));
         }

@@ -75,6 +75,21 @@ fn a_single_memory_is_found_and_silence_stays_an_answer() {
 }
 
 #[test]
+fn a_word_that_texts_seldom_write_as_a_name_ties_none_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder);
+    for place in ["garden", "harbour", "station", "museum", "market", "school", "chapel", "bakery", "mill"] {
+        store(&engine, fact(&format!("The {place} lies in an area that nobody visits.")));
+    }
+    store(&engine, fact("area\nA part of a structure with some use of its own."));
+    store(&engine, fact("Brimholt\nBrimholt is a harbour town on the river Oss."));
+    let edges = |text: &str| store(&engine, fact(text)).edges_added;
+    let plain = edges("Letters for Marta Quell go through the office.");
+    assert_eq!(edges("Letters for Ilse Vorn go through the Area office."), plain, "tied by a common word");
+    assert_eq!(edges("Letters for Ruben Tok go through the Brimholt office."), plain + 1, "tied by a name");
+}
+
+#[test]
 fn a_repeat_a_change_and_something_new_find_their_places() {
     let folder = tempfile::tempdir().unwrap();
     let engine = open(&folder);

@@ -21,6 +21,7 @@ mod settings;
 mod shutdown;
 mod spiking;
 mod telemetry;
+mod whole_file;
 
 use std::io;
 use std::process::ExitCode;

@@ -29,6 +29,11 @@ use check::refused;
 pub(crate) use layout::{Layout, lay_out};
 use layout::{Learning, Place};
 
+/// Most spikes that one call of `run` gives: 3 GB of them.
+const SPIKES_MAX: usize = 1 << 28;
+/// Most quanta that wait for one step of a neuron from outside, so that they and what synapses bring stay within 32 bits.
+const INBOX_MAX: i32 = 1 << 29;
+
 /// Numbers a network can be computed in: f32, or f64 for comparison with other simulators.
 pub trait Precision: Real {
     /// The kernel that computes in it.
@@ -204,7 +209,8 @@ impl<T: Precision> Network<T> {
         self.synapse_bytes
     }
 
-    /// Takes all replicas `steps` on. Gives who fired, by step, then replica, then neuron.
+    /// Takes all replicas `steps` on. Gives who fired, by step, then replica, then neuron. Refuses more than 2^28 spikes, having gone
+    /// as far as they came.
     pub fn run(&mut self, device: &mut Device, steps: u32) -> Result<Vec<Spike>> {
         let end = self.params.step.checked_add(steps).filter(|&end| end <= STEP_END);
         let end = end.ok_or_else(|| refused("steps", format!("must not go beyond step {STEP_END}")))?;
@@ -213,6 +219,9 @@ impl<T: Precision> Network<T> {
             self.params.steps = self.rows_steps.min(end - self.params.step);
             self.dispatch(device, &mut spikes)?;
             self.params.step += self.params.steps;
+            if spikes.len() > SPIKES_MAX {
+                return Err(refused("steps", format!("must bring at most {SPIKES_MAX} spikes in one call")));
+            }
         }
         Ok(spikes)
     }
@@ -275,7 +284,8 @@ impl<T: Precision> Network<T> {
     }
 
     /// Lets an event of `weight_pa` arrive at a neuron in the next step, beside others. The weight is rounded to the quantum of its
-    /// channel, which is at most a 16,000th of the largest weight there.
+    /// channel, which is the least weight there if all are multiples of it, else at most a 16,000th of the largest;
+    /// what waits for one step together stays within 2^29 quanta.
     pub fn inject(&mut self, device: &mut Device, replica: u32, neuron: u32, weight_pa: f64) -> Result<()> {
         let slot = self.slot(replica, neuron)?;
         let channel = usize::from(weight_pa < 0.0);
@@ -284,12 +294,16 @@ impl<T: Precision> Network<T> {
             let limit = f64::from(1 << 28) * self.quanta[channel];
             return Err(refused("weight_pa", format!("must be within {limit} of 0")));
         }
+        if quanta == 0.0 && weight_pa != 0.0 {
+            let least = self.quanta[channel] / 2.0;
+            return Err(refused("weight_pa", format!("must be at least {least} from 0, half a quantum")));
+        }
         let at = slot + (replica as usize + channel) * self.params.neurons as usize;
         let mut recording = Recording::new();
         let before = recording.read(&self.buffers.inbox, at, 1);
         let before = device.run(recording)?.get(&before)[0];
         let mut recording = Recording::new();
-        recording.write(&self.buffers.inbox, at, &[before.saturating_add(quanta as i32)]);
+        recording.write(&self.buffers.inbox, at, &[(before + quanta as i32).clamp(-INBOX_MAX, INBOX_MAX)]);
         device.run(recording)?;
         Ok(())
     }

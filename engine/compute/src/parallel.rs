@@ -36,6 +36,8 @@ pub(crate) fn in_lockstep<T: Send>(members: Vec<T>, each: impl Fn(T, &Barrier) +
     let mut members = members.into_iter();
     let Some(first) = members.next() else { return };
     std::thread::scope(|scope| {
+        // A thread may be refused while others wait already.
+        let _mourner = Mourner(&barrier);
         let run = |member| {
             let _mourner = Mourner(&barrier);
             each(member, &barrier);

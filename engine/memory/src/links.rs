@@ -24,6 +24,8 @@ const OLDER_MAX: usize = 256;
 const COMMON_MIN: usize = 8;
 /// A word is common if no more than one in so many memories that hold it writes it as a name.
 const COMMON_PART: usize = 8;
+/// Memories that are looked at to tell.
+const COMMON_SAMPLE: usize = 8;
 
 /// The names of a text: its own capitalised phrases, and every stored subject it mentions word for word.
 pub fn names_of(state: &State, reading: &Reading<'_>) -> Names {
@@ -50,9 +52,24 @@ fn is_common_word(state: &State, name: &str) -> bool {
         return false;
     }
     let Some(term) = terms(name).into_iter().next() else { return false };
-    let held = state.lexical.rows(&term).len();
+    let held = state.lexical.rows(&term);
     let named = state.entities.find(name).map_or(0, |ix| state.graph.degree(state.entities.get(ix).node));
-    is_calendar_word(name) || (held >= COMMON_MIN && named * COMMON_PART < held)
+    is_calendar_word(name) || (is_seldom(named, held.len()) && !is_named_in_sample(state, name, held))
+}
+
+/// Whether `named` of the memories that hold a word are too few for it to be a name.
+fn is_seldom(named: usize, held: usize) -> bool {
+    held >= COMMON_MIN && named * COMMON_PART < held
+}
+
+/// Whether more than one of a few memories write a word as a name. Edges tell it sooner, but a word that was once common has none.
+fn is_named_in_sample(state: &State, name: &str, held: &[u32]) -> bool {
+    let sample = (0..COMMON_SAMPLE).map(|part| held[part * held.len() / COMMON_SAMPLE]);
+    let names = |row: &u32| {
+        let cut = words(&state.items.get(*row).content);
+        cut.iter().any(|word| word.folded == name && is_written_as_name(std::slice::from_ref(word)))
+    };
+    sample.filter(names).nth(1).is_some()
 }
 
 /// Edges of a memory that is about to be stored or changed. `similar` holds live memories with their similarity, best first.
@@ -115,7 +132,7 @@ fn older_mentions(state: &State, own_row: Option<u32>, subject: &str) -> Vec<Mem
         })
     };
     let wanted: Vec<&str> = subject.split(' ').collect();
-    rarest
+    let named: Vec<MemoryId> = rarest
         .iter()
         .copied()
         .filter(|&row| Some(row) != own_row && state.items.get(row).alive && !tied(row))
@@ -128,5 +145,7 @@ fn older_mentions(state: &State, own_row: Option<u32>, subject: &str) -> Vec<Mem
             })
         })
         .map(|row| state.items.get(row).id)
-        .collect()
+        .collect();
+    let common = wanted.len() == 1 && (is_calendar_word(subject) || is_seldom(named.len(), rarest.len()));
+    if common { Vec::new() } else { named }
 }

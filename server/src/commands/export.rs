@@ -3,11 +3,11 @@
 //! What a store asks for goes in the fields `import` takes; what the engine decided (id, times of storing, version,
 //! role, entities) stands beside it for readers, and is decided anew on import.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Args;
 use cortexkg_engine::answer::{Memory, Role};
 use cortexkg_engine::request::Kind;
@@ -18,6 +18,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::engine::Engine;
 use crate::settings::Settings;
+use crate::whole_file;
 
 /// Memories asked for at once.
 const PAGE_LEN: u32 = 1_000;
@@ -37,12 +38,8 @@ pub fn run(settings: Settings, args: &ExportArgs) -> anyhow::Result<ExitCode> {
         write(&engine, &mut BufWriter::new(io::stdout().lock()))?;
         return Ok(ExitCode::SUCCESS);
     };
-    // Under another name until whole: a broken export never looks like a good one.
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(".".as_ref());
-    let unfinished = tempfile::NamedTempFile::new_in(folder)?;
-    let memories = write(&engine, &mut BufWriter::new(unfinished.as_file()))?;
-    unfinished.as_file().sync_all()?;
-    let _: File = unfinished.persist(out)?;
+    let memories =
+        whole_file::write(out, |out| write(&engine, out)).with_context(|| out.display().to_string())?;
     eprintln!("{memories} memories written to {}", out.display());
     Ok(ExitCode::SUCCESS)
 }

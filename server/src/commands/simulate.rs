@@ -12,7 +12,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
 use cortexkg_engine::network::Spike;
 
@@ -22,6 +22,7 @@ use crate::spiking::file;
 use crate::spiking::picture::{Scene, raster};
 use crate::spiking::report::page;
 use crate::spiking::run::{Plan, Precision, run as run_network};
+use crate::whole_file;
 
 /// Arguments of `simulate`.
 #[derive(Args)]
@@ -54,6 +55,11 @@ pub struct SimulateArgs {
 
 /// Runs.
 pub fn run(settings: &Settings, args: &SimulateArgs) -> anyhow::Result<ExitCode> {
+    let outputs: Vec<&PathBuf> = [&args.spikes, &args.raster, &args.report].into_iter().flatten().collect();
+    for (at, path) in outputs.iter().enumerate() {
+        let taken = **path == args.network || outputs[..at].contains(path);
+        ensure!(!taken, "{}: is named twice", path.display());
+    }
     let network = file::read(&args.network)?;
     let name = args.network.file_stem().map_or_else(|| "network".into(), |stem| stem.to_string_lossy());
     let plan = Plan {
@@ -100,10 +106,6 @@ fn write_spikes(out: &mut impl Write, spikes: &[Spike], replicas: bool) -> std::
     spikes.iter().try_for_each(|spike| writeln!(out, "{},{}", spike.step, spike.neuron))
 }
 
-fn write(path: &Path, body: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>) -> anyhow::Result<()> {
-    let written = File::create(path).map(BufWriter::new).and_then(|mut out| {
-        body(&mut out)?;
-        out.flush()
-    });
-    written.with_context(|| path.display().to_string())
+fn write(path: &Path, body: impl FnOnce(&mut BufWriter<&File>) -> std::io::Result<()>) -> anyhow::Result<()> {
+    whole_file::write(path, body).with_context(|| path.display().to_string())
 }

@@ -12,6 +12,8 @@ use cortexkg_engine::network::{
 };
 use serde::Deserialize;
 
+/// Most populations, and most projections.
+const PARTS_MAX: usize = 10_000;
 /// The longest file, bytes.
 const FILE_BYTES_MAX: u64 = 16 << 20;
 /// The most replicas.
@@ -166,6 +168,8 @@ pub fn parse(text: &str) -> anyhow::Result<NetworkFile> {
             (0..replicas).map(|replica| splitmix64(seed ^ splitmix64(u64::from(replica)))).collect()
         }
     };
+    let few = populations.len() <= PARTS_MAX && projections.len() <= PARTS_MAX;
+    ensure!(few, "populations, projections: must be at most {PARTS_MAX} each");
     let place = |name: &str| populations.iter().position(|population| population.name == name);
     let mut wired = Vec::new();
     for (number, text) in projections.into_iter().enumerate() {
@@ -184,6 +188,8 @@ pub fn parse(text: &str) -> anyhow::Result<NetworkFile> {
             }
             _ => bail!("projections[{number}]: must have one of pairs, in_degree, probability, hashed"),
         };
+        let drawn = matches!(wiring, Wiring::InDegree { .. } | Wiring::Probability { .. });
+        ensure!(drawn || !text.autapses, "{}: is for in_degree and probability alone", at("autapses"));
         wired.push(Projection {
             source: known("source", &text.source)?,
             target: known("target", &text.target)?,

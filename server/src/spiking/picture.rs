@@ -88,13 +88,13 @@ pub fn raster(scene: &Scene<'_>) -> String {
     let populations = scene.populations();
     let neurons = populations.last().map_or(1, |(range, ..)| range.end).max(1);
     let count = scene.shown().count();
-    let every = count.div_ceil(DOTS_MAX).max(1) as u32;
+    let every = count.div_ceil(DOTS_MAX).max(1);
     let y = |neuron: f64| TOP + neuron / f64::from(neurons) * (RASTER_HEIGHT - TOP - BOTTOM);
-    let dot = ((RASTER_HEIGHT - TOP - BOTTOM) / f64::from(neurons / every)).clamp(0.7, 3.0);
+    let dot = ((RASTER_HEIGHT - TOP - BOTTOM) / f64::from(neurons)).clamp(0.7, 3.0);
     let mut svg = String::new();
     for (range, name, colour) in &populations {
         let mut path = String::new();
-        let own = scene.shown().filter(|spike| range.contains(&spike.neuron) && spike.neuron % every == 0);
+        let own = scene.shown().step_by(every).filter(|spike| range.contains(&spike.neuron));
         for spike in own {
             let _ = write!(
                 path,
@@ -115,7 +115,7 @@ pub fn raster(scene: &Scene<'_>) -> String {
             WIDTH - RIGHT
         );
     }
-    let of = if every > 1 { format!(", one neuron in {every}") } else { String::new() };
+    let of = if every > 1 { format!(", one spike in {every} shown") } else { String::new() };
     let title = format!("{}: {count} spikes of {neurons} neurons{of}", scene.name);
     let label = format!("<text x='{}' y='{TOP}' text-anchor='end'>0</text>", LEFT - 8.0)
         + &format!(

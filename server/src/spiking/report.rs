@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
+use cortexkg_engine::network::Spike;
 use serde_json::Value;
 
 use super::picture::{Scene, escaped, histogram, raster, rates};
@@ -19,10 +20,15 @@ pub fn page(scene: &Scene<'_>, fields: &Value) -> String {
          svg{{max-width:100%;height:auto;margin:.4em 0}}</style>\n<h1>{name}</h1>\n"
     );
     html += &table(fields);
+    // Pictures are of the first replica.
+    let own: Vec<Spike> = scene.spikes.iter().filter(|spike| spike.replica == 0).copied().collect();
+    if own.len() < scene.spikes.len() {
+        html += "<p>Pictures: the first replica.</p>\n";
+    }
     html += &raster(scene);
     html += &rates(scene);
     html += &histogram("rates of neurons", &neuron_rates(scene), "Hz");
-    html += &histogram("variation of intervals, by neuron", &cvs(scene.spikes), "CV");
+    html += &histogram("variation of intervals, by neuron", &cvs(&own), "CV");
     html += &populations(scene, fields);
     html += "</html>\n";
     html

@@ -136,14 +136,20 @@ fn run_in<T: Real>(settings: &Settings, plan: &Plan<'_>) -> anyhow::Result<Outco
 
 /// Rate of each population, Hz.
 fn rates(description: &Description, spikes: &[Spike], replicas: u32, seconds: f64) -> Value {
+    let ends: Vec<u32> = description
+        .populations
+        .iter()
+        .scan(0, |end, population| {
+            *end += population.size;
+            Some(*end)
+        })
+        .collect();
+    let mut counts = vec![0u64; ends.len()];
+    spikes.iter().for_each(|spike| counts[ends.partition_point(|&end| end <= spike.neuron)] += 1);
     let mut rates = serde_json::Map::new();
-    let mut first = 0;
-    for population in &description.populations {
-        let own = first..first + population.size;
-        let count = spikes.iter().filter(|spike| own.contains(&spike.neuron)).count();
+    for (population, count) in description.populations.iter().zip(counts) {
         let per_neuron = count as f64 / f64::from(population.size) / f64::from(replicas);
         rates.insert(population.name.clone(), round(per_neuron / seconds, 4).into());
-        first = own.end;
     }
     rates.into()
 }

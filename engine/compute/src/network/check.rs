@@ -75,6 +75,8 @@ fn check_population(population: &Population, step_ms: f64, path: &str) -> Result
     ];
     for (field, value) in positive {
         ensure(value > 0.0 && value <= 1e9, || at(field), "must be over 0 and at most 1,000,000,000")?;
+        let heavy = field != "c_pf" || value >= 1e-6;
+        ensure(heavy, || at(field), "must be at least 0.000001")?;
         let slow = !field.starts_with("tau") || value >= step_ms / 10.0;
         ensure(slow, || at(field), "must be at least a tenth of step_ms")?;
     }

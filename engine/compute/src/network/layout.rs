@@ -1,5 +1,6 @@
 //! A description laid out as the arrays that `network_run` reads.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::check::{DELAY_STEPS_MAX, EVENTS_MAX, check, expected, refused};
@@ -85,6 +86,14 @@ pub fn lay_out<T: Real>(
     bytes_max: u64,
 ) -> Result<Layout<T>> {
     check(description)?;
+    for (place, Described { neuron, .. }) in description.populations.iter().enumerate() {
+        // Potentials are computed from rest, and may fall together there.
+        let from_rest = |mv: f64| T::of(mv - neuron.rest_mv);
+        if from_rest(neuron.reset_mv) >= from_rest(neuron.threshold_mv) {
+            let rule = "must be below threshold_mv in the numbers it is computed in";
+            return Err(refused(format!("populations[{place}].reset_mv"), rule));
+        }
+    }
     if seeds.is_empty() || seeds.len() > 1 << 20 {
         return Err(refused("seeds", "must be from 1 to 1,048,576, one a replica"));
     }
@@ -238,9 +247,9 @@ fn check_sums(description: &Description, wired: &[Wired<'_>], quanta: [f64; 2]) 
             // Ten standard deviations more than expected: no neuron has more.
             Wiring::Probability { p, .. } => size.min(p * size + 10.0 * (p * size).sqrt() + 50.0),
             Wiring::Pairs(pairs) => {
-                let mut counts = vec![0u32; description.populations[wired.target].size as usize];
-                pairs.iter().for_each(|pair| counts[pair[1] as usize] += 1);
-                f64::from(counts.into_iter().max().unwrap_or(0))
+                let mut counts: HashMap<u32, u32> = HashMap::new();
+                pairs.iter().for_each(|pair| *counts.entry(pair[1]).or_default() += 1);
+                f64::from(counts.into_values().max().unwrap_or(0))
             }
         };
         let heaviest = match wired.stdp {

@@ -114,7 +114,8 @@ impl<'a> Wired<'a> {
                 }
             }
             Wiring::Probability { p, autapses } => {
-                let scale = (1.0 - p).ln();
+                // Of the smallest p too, where 1 - p is 1.
+                let scale = (-p).ln_1p();
                 for target in targets.filter(|_| p > 0.0) {
                     let mut bits = splitmix64(self.key ^ splitmix64(u64::from(target)));
                     let mut source = 0.0;

@@ -1,6 +1,7 @@
 //! Clustering: communities of memories and entities.
 
 use cortexkg_compute::analytics::communities;
+use rustc_hash::FxHashSet;
 
 use super::scope::Scope;
 use super::{Notes, TOP};
@@ -58,7 +59,8 @@ pub(super) fn clustering(
         }
     }
     of_memory.sort_unstable();
-    let named = |memory: &MemoryId| request.memory_ids.is_empty() || request.memory_ids.contains(memory);
+    let asked: FxHashSet<MemoryId> = request.memory_ids.iter().copied().collect();
+    let named = |memory: &MemoryId| asked.is_empty() || asked.contains(memory);
     let limit = if request.memory_ids.is_empty() { ASSIGNMENTS_MAX } else { usize::MAX };
     Ok(Clustering {
         communities: communities_len as u64,
