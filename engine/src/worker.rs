@@ -183,7 +183,7 @@ impl<S: Storage> Worker<S> {
     fn learn(&mut self, lessons: &[answer::Retrieved]) {
         let entries: Vec<LogEntry> = lessons
             .iter()
-            .filter_map(|recalled| learn::from_recall(&mut self.state, recalled, TenantId::default(), now()))
+            .flat_map(|recalled| learn::from_recall(&mut self.state, recalled, TenantId::default(), now()))
             .collect();
         if let Err(error) = self.history.append(&entries, &mut self.state) {
             tracing::error!(%error, "what was recalled could not be learned");

@@ -10,6 +10,7 @@ mod check;
 mod description;
 mod draw;
 mod layout;
+mod limits;
 mod quanta;
 mod wiring;
 

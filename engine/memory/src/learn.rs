@@ -11,8 +11,8 @@ use crate::answer::{Learning, Retrieved};
 use crate::ids::{MemoryId, TenantId, Timestamp};
 use crate::record::{Entry, LearnedRecord, Record};
 use crate::request::LearningMode;
-use crate::state::State;
 use crate::state::graph::{EdgeClass, Side, WEIGHT_ONE, drawn};
+use crate::state::{Owner, State};
 
 /// Recalled memories that take part, strongest first.
 const LEARNERS_MAX: usize = 6;
@@ -22,17 +22,22 @@ const TAU_MINUS_MS: f64 = 33.7;
 const DEPRESSION: f64 = 0.8;
 /// Homeostasis: learned weights of a memory add up to at most this, in the graph's units.
 const OUTGOING_MAX: u32 = WEIGHT_ONE;
-/// Learned weights fade in steps of this, us.
+/// Learned weights fade no more often than this, us.
 const FADE_EVERY_US: i64 = 3_600_000_000;
 
-/// Decides and applies what a recall teaches; none if it teaches nothing.
-pub fn from_recall(
-    state: &mut State,
-    recalled: &Retrieved,
-    tenant: TenantId,
-    now: Timestamp,
-) -> Option<Entry> {
+/// Decides and applies what a recall teaches, after what time has taken; empty if both are nothing.
+pub fn from_recall(state: &mut State, recalled: &Retrieved, tenant: TenantId, now: Timestamp) -> Vec<Entry> {
     let learning = state.learning();
+    let mut entries = Vec::new();
+    let mut apply = |state: &mut State, fade, weights: Vec<(MemoryId, MemoryId, f32)>| {
+        let record = Record::Learned(LearnedRecord { at: now, fade, weights });
+        state.apply(&record);
+        entries.push(Entry { tenant, record });
+    };
+    // Apart from the lesson, which starts from what is left.
+    if let Some(share) = fade(state, &learning, now) {
+        apply(state, Some(share), Vec::new());
+    }
     let spikes: Vec<(MemoryId, f32)> = recalled
         .memories
         .iter()
@@ -62,15 +67,11 @@ pub fn from_recall(
     if learning.learning_mode == LearningMode::Homeostatic {
         bound_outgoing(state, &mut weights);
     }
-    let fade = fade(state, &learning, now);
-    if weights.is_empty() && fade.is_none() {
-        return None;
+    if !weights.is_empty() {
+        let told = |(from, to, weight): (_, _, u32)| (from, to, weight as f32 / WEIGHT_ONE as f32);
+        apply(state, None, weights.into_iter().map(told).collect());
     }
-    let told = |(from, to, weight): (_, _, u32)| (from, to, weight as f32 / WEIGHT_ONE as f32);
-    let weights = weights.into_iter().map(told).collect();
-    let record = Record::Learned(LearnedRecord { at: now, fade, weights });
-    state.apply(&record);
-    Some(Entry { tenant, record })
+    entries
 }
 
 /// A weight after one pairing, in the graph's units; stays within 0..=WEIGHT_ONE.
@@ -97,24 +98,31 @@ fn weight(state: &State, from: MemoryId, to: MemoryId) -> Option<u32> {
     Some(learned.map(|edge| edge.units()).sum::<u32>().min(WEIGHT_ONE))
 }
 
-/// Scales the changed weights of each memory back until all its learned weights together are bounded.
-fn bound_outgoing(state: &State, weights: &mut [(MemoryId, MemoryId, u32)]) {
+/// Scales all learned weights of each memory that was taught back until they are bounded together, those not taught too.
+fn bound_outgoing(state: &State, weights: &mut Vec<(MemoryId, MemoryId, u32)>) {
     let mut sources: Vec<MemoryId> = weights.iter().map(|(from, ..)| *from).collect();
+    sources.sort_unstable();
     sources.dedup();
     for source in sources {
         let Some(row) = state.items.find(source) else { continue };
+        let taught: Vec<MemoryId> =
+            weights.iter().filter(|(from, ..)| *from == source).map(|(_, to, _)| *to).collect();
         let edges = state.graph.row(state.items.get(row).node, Side::Far).iter();
-        let all: u32 =
-            edges.filter(|edge| edge.class() == EdgeClass::Learned as u32).map(|edge| edge.units()).sum();
-        let own = |weights: &[(MemoryId, MemoryId, u32)],
-                   of: &dyn Fn(&(MemoryId, MemoryId, u32)) -> u32|
-         -> u32 { weights.iter().filter(|(from, ..)| *from == source).map(of).sum() };
-        let new = own(weights, &|(.., new)| *new);
-        let old = own(weights, &|&(from, to, _)| weight(state, from, to).unwrap_or(0));
-        let rest = all.saturating_sub(old);
-        if let Some(scale) = Scale::within(new, OUTGOING_MAX.saturating_sub(rest)) {
+        let learned = edges.filter(|edge| edge.class() == EdgeClass::Learned as u32);
+        let others: Vec<(MemoryId, MemoryId, u32)> = learned
+            .filter_map(|edge| match state.owner(edge.target) {
+                Owner::Memory(row) => Some((state.items.get(row), edge.units())),
+                Owner::Entity(_) => None,
+            })
+            .filter(|(item, _)| item.alive && !taught.contains(&item.id))
+            .map(|(item, units)| (source, item.id, units))
+            .collect();
+        let new: u32 = weights.iter().filter(|(from, ..)| *from == source).map(|(.., new)| *new).sum();
+        let rest: u32 = others.iter().map(|(.., units)| *units).sum();
+        if let Some(scale) = Scale::within(new + rest, OUTGOING_MAX) {
+            weights.extend(others);
             let of_source = weights.iter_mut().filter(|(from, ..)| *from == source);
-            of_source.for_each(|(.., new)| *new = scale.apply(*new));
+            of_source.for_each(|(.., units)| *units = scale.apply(*units));
         }
     }
 }
@@ -122,9 +130,9 @@ fn bound_outgoing(state: &State, weights: &mut [(MemoryId, MemoryId, u32)]) {
 /// Share of all learned weights that is left since they last faded; none before an hour has passed.
 fn fade(state: &State, learning: &Learning, now: Timestamp) -> Option<f32> {
     let since = now.0 - state.faded_at()?.0;
-    let hours = since / FADE_EVERY_US;
-    (hours > 0 && learning.decay_rate > 0.0)
-        .then(|| (1.0 - learning.decay_rate).powi(hours.min(1 << 20) as i32))
+    let hours = since as f64 / FADE_EVERY_US as f64;
+    (hours >= 1.0 && learning.decay_rate > 0.0)
+        .then(|| (1.0 - f64::from(learning.decay_rate)).powf(hours) as f32)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use crate::text::terms::terms;
 use crate::text::words::fold;
 use columns::Columns;
 use entities::Entities;
-use graph::{Edge, EdgeClass, Graph, Side, WEIGHT_ONE, drawn};
+use graph::{Edge, EdgeClass, Graph, Side, drawn};
 use items::{Item, Items};
 use lexical::Lexical;
 use vectors::Vectors;
@@ -382,10 +382,8 @@ impl State {
         }
     }
 
-    /// All learned weights keep a share, by the arithmetic of the kernel `weight_decay`; what is too weak to matter goes.
+    /// All learned weights keep a share, by the arithmetic of the kernel `weight_decay`; those that come to nothing go.
     fn fade(&mut self, share: f32, at: Timestamp) {
-        /// A thousandth.
-        const GONE: u32 = WEIGHT_ONE / 1_000;
         let class = EdgeClass::Learned as u32;
         let lost = plasticity::share(1.0 - f64::from(share));
         for row in 0..self.items.len() as u32 {
@@ -400,7 +398,7 @@ impl State {
             for edge in learned {
                 let before = edge.units().min(plasticity::WEIGHT_MAX);
                 let units = plasticity::depressed(before, lost, drawn(node, edge.target, at));
-                if units > GONE {
+                if units > 0 {
                     self.graph.set(node, Side::Far, edge.with_units(units));
                 } else {
                     self.graph.remove(node, Side::Far, |known| {
