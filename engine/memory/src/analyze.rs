@@ -98,4 +98,4 @@ fn counts(scope: &Scope<'_>, analytics: &mut Analytics<'_>) -> Result<GraphCount
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -138,6 +138,76 @@ fn fade(state: &State, learning: &Learning, now: Timestamp) -> Option<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analyze::tests::stored;
+    use crate::answer::Recalled;
+    use crate::record::ModelTag;
+    use crate::request::Strategy;
+
+    const ONE: MemoryId = MemoryId(1);
+    const TWO: MemoryId = MemoryId(2);
+    const THREE: MemoryId = MemoryId(3);
+
+    /// Three memories, the first tied to the others.
+    fn tied(to_two: f32, to_three: f32) -> State {
+        let mut state = State::default();
+        state.apply(&Record::Founded(ModelTag { name: "test".into(), dim: 32, fingerprint: "00".into() }));
+        [ONE, TWO, THREE].into_iter().for_each(|id| _ = state.apply(&stored(id, &[], &[])));
+        let weights = vec![(ONE, TWO, to_two), (ONE, THREE, to_three)];
+        state.apply(&Record::Learned(LearnedRecord { at: Timestamp(3_000_000), fade: None, weights }));
+        state
+    }
+
+    #[test]
+    fn homeostasis_scales_what_was_not_taught_too() {
+        let state = tied(0.5, 0.5);
+        let mut weights = vec![(ONE, TWO, WEIGHT_ONE * 3 / 4)];
+        bound_outgoing(&state, &mut weights);
+        let of = |to: MemoryId| weights.iter().find(|known| known.1 == to).expect("scaled").2;
+        assert!(of(TWO) + of(THREE) <= WEIGHT_ONE);
+        // Three to two, as before, within a unit or two.
+        assert!((of(TWO) * 2).abs_diff(of(THREE) * 3) <= 6, "{weights:?}");
+        let mut within = vec![(ONE, TWO, WEIGHT_ONE / 4)];
+        bound_outgoing(&state, &mut within);
+        assert_eq!(within, [(ONE, TWO, WEIGHT_ONE / 4)]);
+    }
+
+    #[test]
+    fn a_lesson_starts_from_what_time_has_left() {
+        let mut state = tied(1.0, 1.0);
+        let mut replayed = state.clone();
+        let recalled = |state: &State, id: MemoryId, first_spike_ms: f32| Recalled {
+            memory: state.memory(state.items.find(id).expect("stored")),
+            score: 1.0,
+            similarity: None,
+            first_spike_ms: Some(first_spike_ms),
+            path: Vec::new(),
+            duplicates: Vec::new(),
+        };
+        let memories = vec![recalled(&state, ONE, 1.0), recalled(&state, TWO, 2.0)];
+        let answer = Retrieved {
+            memories,
+            strategy: Strategy::HybridApproach,
+            total_found: 2,
+            searched: 3,
+            query_entities: Vec::new(),
+            query_terms: Vec::new(),
+            query_times: Vec::new(),
+            nodes_fired: 2,
+            hops_max: 0,
+            sequence: 0,
+        };
+        // 30 days and a half hour: parts of hours count.
+        let now = Timestamp(3_000_000 + (30 * 24 * 2 + 1) * FADE_EVERY_US / 2);
+        let entries = from_recall(&mut state, &answer, TenantId::default(), now);
+        let left = (1.0 - f64::from(state.learning().decay_rate)).powf(720.5);
+        let share = |to| f64::from(weight(&state, ONE, to).unwrap()) / f64::from(WEIGHT_ONE);
+        assert!((share(THREE) - left).abs() < 1e-3, "{} of {left}", share(THREE));
+        assert!(share(TWO) > share(THREE) && share(TWO) < (left + 1.0) / 2.0, "{}", share(TWO));
+        entries.iter().for_each(|entry| _ = replayed.apply(&entry.record));
+        for to in [TWO, THREE] {
+            assert_eq!(weight(&replayed, ONE, to), weight(&state, ONE, to));
+        }
+    }
 
     #[test]
     fn weights_stay_within_bounds_and_follow_the_rule() {

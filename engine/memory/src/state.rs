@@ -344,22 +344,18 @@ impl State {
                 self.graph.row(node, side).iter().copied().filter(|edge| which(*edge)).collect();
             self.graph.remove(node, side, &which);
             for edge in chosen {
-                let learned = edge.class() == EdgeClass::Learned as u32;
-                let back = |reverse: Edge| {
-                    reverse.target == node && (reverse.class() == EdgeClass::Learned as u32) == learned
-                };
-                if learned {
+                let class = EdgeClass::Learned as u32;
+                if edge.class() == class {
                     self.learned -= 1;
                     continue;
                 }
+                let back = |reverse: Edge| reverse.target == node && reverse.class() != class;
                 self.graph.remove(edge.target, Side::Near, back);
                 self.graph.remove(edge.target, Side::Far, back);
                 applied.edges_removed += 1;
                 self.edges -= 1;
                 if let Owner::Entity(_) = self.owner(edge.target)
-                    && self.graph.row_len(edge.target, Side::Near)
-                        + self.graph.row_len(edge.target, Side::Far)
-                        == 0
+                    && self.graph.degree(edge.target) == 0
                 {
                     applied.entities_removed += 1;
                 }

@@ -11,7 +11,8 @@ const TWO: MemoryId = MemoryId(2);
 const THREE: MemoryId = MemoryId(3);
 const ALONE: MemoryId = MemoryId(4);
 
-fn stored(id: MemoryId, mentions: &[&str], neighbours: &[MemoryId]) -> Record {
+/// A record of a memory of dimension 32.
+pub(crate) fn stored(id: MemoryId, mentions: &[&str], neighbours: &[MemoryId]) -> Record {
     Record::Stored(Box::new(StoredRecord {
         id,
         at: Timestamp(id.0 as i64 * 1_000_000),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Saturation of repeated terms.
 const K1: f32 = 1.2;
-/// How much long texts are held back.
+/// How much long texts are held back: less than is usual. Of .3, .4 and .75, chosen on the development sets.
 const B: f32 = 0.4;
 /// Texts of more than so many usual lengths are held back no further: a few documents among many one-liners are found too.
 const LENGTHS_MAX: f32 = 3.0;

@@ -46,6 +46,11 @@ fn fields_are_named() {
         ("populations[0].tau_ex_ms", |d| d.populations[0].neuron.tau_ex_ms = f64::NAN),
         ("populations[0].tau_ex_ms", |d| d.populations[0].neuron.tau_ex_ms = 1e-9),
         ("populations[1].reset_mv", |d| d.populations[1].neuron.reset_mv = -40.0),
+        ("populations[1].reset_mv", |d| {
+            let neuron = &mut d.populations[1].neuron;
+            neuron.reset_mv = neuron.threshold_mv - 1e-9;
+        }),
+        ("populations[0].c_pf", |d| d.populations[0].neuron.c_pf = 1e-300),
         ("populations[1].threshold_mv", |d| d.populations[1].neuron.threshold_mv = f64::INFINITY),
         ("populations[0].refractory_ms", |d| d.populations[0].neuron.refractory_ms = -0.1),
         ("populations[0].current_pa", |d| d.populations[0].current_pa = Values::Each(vec![1.0; 3])),
@@ -127,11 +132,25 @@ fn questions_out_of_range_change_nothing() {
     assert!(network.inject(&mut device, 0, 100, 1.0).is_err());
     assert!(network.inject(&mut device, 0, 0, f64::NAN).is_err());
     assert!(network.inject(&mut device, 0, 0, 1e30).is_err());
+    assert!(network.inject(&mut device, 0, 0, 1e-9).is_err(), "less than half a quantum would be nothing");
     assert!(network.set_current(&mut device, 0, 0, f64::INFINITY).is_err());
     assert!(network.potentials_mv(&mut device, 1).is_err());
     assert!(network.weights(&mut device, 0, 0).is_err());
     assert!(network.trace(&mut device, 0, &[100], 1).is_err());
     assert!(network.run(&mut device, u32::MAX).is_err());
     assert_eq!((network.step(), network.potentials_mv(&mut device, 0).unwrap()), (0, before));
+    network.destroy(&mut device);
+}
+
+#[test]
+fn a_hardly_possible_synapse_is_no_endless_search() {
+    let mut device =
+        Device::open(&DeviceOptions { choice: DeviceChoice::Cpu, ..Default::default() }).unwrap();
+    let mut description = super::statistics::vogels_abbott(100);
+    for projection in &mut description.projections {
+        projection.wiring = Wiring::Probability { p: 1e-17, autapses: false };
+    }
+    let network = Network::<f32>::build(&mut device, &description, &[1]).unwrap();
+    assert_eq!(network.synapses(), 0);
     network.destroy(&mut device);
 }
