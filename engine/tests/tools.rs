@@ -75,6 +75,19 @@ fn a_single_memory_is_found_and_silence_stays_an_answer() {
 }
 
 #[test]
+fn two_facts_are_enough_for_two_hops() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder);
+    let birth = store(&engine, fact("Zorvan Telk was born in Brimholt."));
+    let town = store(&engine, fact("Brimholt\nBrimholt lies on the river Oss."));
+    let query = "On which river does the town lie where Zorvan Telk was born?".into();
+    let recalled = engine.retrieve(Retrieve { query, ..Retrieve::default() }, Call::default());
+    let recalled = recalled.wait().unwrap();
+    let found: Vec<MemoryId> = recalled.memories.iter().map(|recalled| recalled.memory.id).collect();
+    assert_eq!(found, [birth.id, town.id]);
+}
+
+#[test]
 fn a_word_that_texts_seldom_write_as_a_name_ties_none_together() {
     let folder = tempfile::tempdir().unwrap();
     let engine = open(&folder);

@@ -105,7 +105,8 @@ impl Resident {
             leak_div: settings.tau_ms.max(1),
             synapse_div: settings.synapse_ms.max(1),
             degree_max: ((memories as f32 * settings.stop_share) as u32).max(STOP_MIN),
-            leaves_total: memories,
+            // In a store of a few, what all mention is no less a name for it.
+            leaves_total: memories.max(STOP_MIN),
             driven_damp: unit(settings.entity_damp),
         };
         let (mut starts, mut seed_nodes, mut drives, mut gates) =
