@@ -8,11 +8,15 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::backend::cpu::{Cpu, Form};
+use crate::backend::lossy::Lossy;
 use crate::backend::twin::Twin;
+#[cfg(feature = "wgpu")]
+use crate::backend::wgpu::Wgpu;
 use crate::backend::{Backend, Reads, Receipt};
 use crate::buffer::{AnyBuffer, Buffer, BufferId};
 use crate::element::Stored;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Target};
+use crate::kernels::KERNELS;
 use crate::recording::{Command, Recording};
 use crate::simd::Simd;
 use crate::{Error, Result};
@@ -89,6 +93,10 @@ pub struct DeviceOptions {
     pub binding_bytes_max: Option<u64>,
     /// Vector instructions the CPU forms may use: what was detected, unless a test asks for less.
     pub simd: &'static Simd,
+    /// What will be played: `Auto` passes over a device that has no form of one of these. Every kernel unless the caller knows.
+    pub kernels: &'static [&'static Kernel],
+    /// Loses the device when so many submissions are under way: a fault for tests of those who must survive it.
+    pub lost_after: Option<u64>,
 }
 
 impl Default for DeviceOptions {
@@ -99,6 +107,8 @@ impl Default for DeviceOptions {
             threads: 0,
             binding_bytes_max: None,
             simd: Simd::detect(),
+            kernels: KERNELS,
+            lost_after: None,
         }
     }
 }
@@ -144,7 +154,10 @@ const CPU_BINDING_BYTES_MAX: u64 = 1 << 46;
 impl Device {
     /// Opens the device asked for, or says why it cannot.
     pub fn open(options: &DeviceOptions) -> Result<Device> {
-        let (backend, why) = open_backend(&options.choice, options)?;
+        let (mut backend, why) = open_backend(&options.choice, options)?;
+        if let Some(submissions) = options.lost_after {
+            backend = Box::new(Lossy::new(backend, submissions));
+        }
         let limit = backend.info().binding_bytes_max;
         let info = DeviceInfo {
             name: backend.info().name.clone(),
@@ -313,8 +326,12 @@ fn open_backend(
         DeviceChoice::Auto => {
             let mut passed_over = Vec::new();
             for preferred in [DeviceChoice::Cuda, DeviceChoice::Wgpu] {
-                match open_backend(&preferred, options) {
-                    Ok(opened) => return Ok(opened),
+                let worse = worse_than_the_cpu(&preferred, options.kernels);
+                match worse.map_or_else(|| open_backend(&preferred, options), Err) {
+                    Ok((backend, _)) => {
+                        let passed_over = (!passed_over.is_empty()).then(|| passed_over.join("; "));
+                        return Ok((backend, passed_over));
+                    }
                     Err(Error::NoDevice { asked, why }) => passed_over.push(format!("{asked}: {why}")),
                     Err(other) => return Err(other),
                 }
@@ -323,6 +340,9 @@ fn open_backend(
         }
         DeviceChoice::Cpu => Ok((cpu(Form::Fast)?, None)),
         DeviceChoice::CpuReference => Ok((cpu(Form::Reference)?, None)),
+        #[cfg(feature = "wgpu")]
+        DeviceChoice::Wgpu => Ok((Box::new(Wgpu::open().map_err(|why| no_back_end(&why))?), None)),
+        #[cfg(not(feature = "wgpu"))]
         DeviceChoice::Wgpu => Err(no_back_end("this build has no wgpu back end")),
         DeviceChoice::Cuda => Err(no_back_end("this build has no CUDA back end")),
         DeviceChoice::Twin(left, right) => {
@@ -330,6 +350,27 @@ fn open_backend(
             let (right, _) = open_backend(right, options)?;
             Ok((Box::new(Twin::new(left, right)), None))
         }
+    }
+}
+
+/// Why `Auto` passes over a device without opening it.
+fn worse_than_the_cpu(choice: &DeviceChoice, kernels: &[&'static Kernel]) -> Option<Error> {
+    let no_device = |why: String| Some(Error::NoDevice { asked: choice.to_string(), why });
+    match choice {
+        #[cfg(feature = "wgpu")]
+        DeviceChoice::Wgpu => {
+            let adapters = crate::backend::wgpu::adapters();
+            let first = adapters.first()?;
+            if first.software {
+                return no_device(format!("{} is a program, and the CPU forms are faster", first.name));
+            }
+            let lacks = |kernel: &&'static Kernel| {
+                let why = kernel.source(Target::Wgsl).err()?;
+                Some(format!("{} has no form for it: {why}", kernel.name))
+            };
+            kernels.iter().find_map(lacks).and_then(no_device)
+        }
+        _ => None,
     }
 }
 
