@@ -43,7 +43,7 @@ pub enum Constant {
     U32(u32),
     /// Signed.
     I32(i32),
-    /// A float, every bit of it.
+    /// A finite float, every bit of it.
     F32(f32),
     /// A table of unsigned words.
     Table(&'static [u32]),
@@ -86,7 +86,7 @@ impl Source {
             (Target::Wgsl, Constant::U32(value)) => writeln!(text, "const {name}: u32 = {value}u;"),
             (Target::Wgsl, Constant::I32(value)) => writeln!(text, "const {name}: i32 = i32({value});"),
             (Target::Wgsl, Constant::F32(value)) => {
-                writeln!(text, "const {name}: f32 = bitcast<f32>({}u);", value.to_bits())
+                writeln!(text, "const {name}: f32 = {}f;", Decimal(value))
             }
             // A constant array that is indexed by what is not constant would be copied at each use; a private one is made once.
             (Target::Wgsl, Constant::Table(values)) => {
@@ -96,13 +96,23 @@ impl Source {
             (Target::Cuda, Constant::U32(value)) => writeln!(text, "#define {name} {value}u"),
             (Target::Cuda, Constant::I32(value)) => writeln!(text, "#define {name} ({value})"),
             (Target::Cuda, Constant::F32(value)) => {
-                writeln!(text, "#define {name} __uint_as_float({}u)", value.to_bits())
+                writeln!(text, "#define {name} {}f", Decimal(value))
             }
             (Target::Cuda, Constant::Table(values)) => {
                 writeln!(text, "__constant__ unsigned {name}[{}] = {{{}}};", values.len(), Words(values))
             }
         };
         written.expect("a string takes everything");
+    }
+}
+
+/// A float in the fewest digits that read back as the same.
+struct Decimal(f32);
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        assert!(self.0.is_finite(), "a constant of {}, this is a bug", self.0);
+        write!(f, "{:e}", self.0)
     }
 }
 

@@ -36,7 +36,7 @@ use crate::{Error, Result};
 pub use self::adapter::{AdapterFound, adapters};
 
 /// Scratch that workgroups share out among them; with more of it more of them run at once.
-const SCRATCH_BYTES: u64 = 64 << 20;
+const SCRATCH_BYTES: u64 = 256 << 20;
 /// Buffers are made of whole ones of these, so that texts may look at them as vectors of four words.
 const VECTOR_BYTES: u64 = 16;
 
