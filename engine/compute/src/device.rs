@@ -95,6 +95,9 @@ pub struct DeviceOptions {
     pub simd: &'static Simd,
     /// What will be played: `Auto` passes over a device that has no form of one of these. Every kernel unless the caller knows.
     pub kernels: &'static [&'static Kernel],
+    /// Lets `Wgpu` be a program that plays a card, for tests: such programs are slower than the CPU forms, and not right about
+    /// large work.
+    pub software: bool,
     /// Loses the device when so many submissions are under way: a fault for tests of those who must survive it.
     pub lost_after: Option<u64>,
 }
@@ -108,6 +111,7 @@ impl Default for DeviceOptions {
             binding_bytes_max: None,
             simd: Simd::detect(),
             kernels: KERNELS,
+            software: false,
             lost_after: None,
         }
     }
@@ -158,6 +162,11 @@ impl Device {
         if let Some(submissions) = options.lost_after {
             backend = Box::new(Lossy::new(backend, submissions));
         }
+        Ok(Device::over(backend, why, options))
+    }
+
+    /// A device that plays on an opened back end.
+    pub(crate) fn over(backend: Box<dyn Backend>, why: Option<String>, options: &DeviceOptions) -> Device {
         let limit = backend.info().binding_bytes_max;
         let info = DeviceInfo {
             name: backend.info().name.clone(),
@@ -168,7 +177,7 @@ impl Device {
             memory_bytes_max: options.memory_bytes_max,
         };
         let (buffers, prepared) = (HashMap::new(), HashSet::new());
-        Ok(Device { backend, info, buffers, prepared, next_id: 0, used_bytes: 0, peak_bytes: 0 })
+        Device { backend, info, buffers, prepared, next_id: 0, used_bytes: 0, peak_bytes: 0 }
     }
 
     /// What was opened.
@@ -326,8 +335,11 @@ fn open_backend(
         DeviceChoice::Auto => {
             let mut passed_over = Vec::new();
             for preferred in [DeviceChoice::Cuda, DeviceChoice::Wgpu] {
-                let worse = worse_than_the_cpu(&preferred, options.kernels);
-                match worse.map_or_else(|| open_backend(&preferred, options), Err) {
+                let opened = open_backend(&preferred, options);
+                // What is missing altogether is told rather than what it would lack.
+                let opened =
+                    opened.and_then(|opened| lacking(&preferred, options.kernels).map_or(Ok(opened), Err));
+                match opened {
                     Ok((backend, _)) => {
                         let passed_over = (!passed_over.is_empty()).then(|| passed_over.join("; "));
                         return Ok((backend, passed_over));
@@ -341,7 +353,9 @@ fn open_backend(
         DeviceChoice::Cpu => Ok((cpu(Form::Fast)?, None)),
         DeviceChoice::CpuReference => Ok((cpu(Form::Reference)?, None)),
         #[cfg(feature = "wgpu")]
-        DeviceChoice::Wgpu => Ok((Box::new(Wgpu::open().map_err(|why| no_back_end(&why))?), None)),
+        DeviceChoice::Wgpu => {
+            Ok((Box::new(Wgpu::open(options.software).map_err(|why| no_back_end(&why))?), None))
+        }
         #[cfg(not(feature = "wgpu"))]
         DeviceChoice::Wgpu => Err(no_back_end("this build has no wgpu back end")),
         DeviceChoice::Cuda => Err(no_back_end("this build has no CUDA back end")),
@@ -353,25 +367,19 @@ fn open_backend(
     }
 }
 
-/// Why `Auto` passes over a device without opening it.
-fn worse_than_the_cpu(choice: &DeviceChoice, kernels: &[&'static Kernel]) -> Option<Error> {
-    let no_device = |why: String| Some(Error::NoDevice { asked: choice.to_string(), why });
-    match choice {
-        #[cfg(feature = "wgpu")]
-        DeviceChoice::Wgpu => {
-            let adapters = crate::backend::wgpu::adapters();
-            let first = adapters.first()?;
-            if first.software {
-                return no_device(format!("{} is a program, and the CPU forms are faster", first.name));
-            }
-            let lacks = |kernel: &&'static Kernel| {
-                let why = kernel.source(Target::Wgsl).err()?;
-                Some(format!("{} has no form for it: {why}", kernel.name))
-            };
-            kernels.iter().find_map(lacks).and_then(no_device)
-        }
-        _ => None,
-    }
+/// A kernel that has no form for a device, with the reason.
+fn lacking(choice: &DeviceChoice, kernels: &[&'static Kernel]) -> Option<Error> {
+    let target = match choice {
+        DeviceChoice::Wgpu => Target::Wgsl,
+        DeviceChoice::Cuda => Target::Cuda,
+        _ => return None,
+    };
+    let reason = |kernel: &&'static Kernel| {
+        let why = kernel.source(target).err()?;
+        let why = format!("no form of {}: {why}", kernel.name);
+        Some(Error::NoDevice { asked: choice.to_string(), why })
+    };
+    kernels.iter().find_map(reason)
 }
 
 fn check_alive(buffers: &HashMap<BufferId, Allocation>, commands: &[Command]) {

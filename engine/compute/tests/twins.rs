@@ -25,7 +25,7 @@ fn contenders() -> Vec<Contender> {
     };
     let named = |choice: DeviceChoice| Contender {
         name: choice.to_string(),
-        options: DeviceOptions { choice, threads: 2, ..Default::default() },
+        options: DeviceOptions { choice, threads: 2, software: true, ..Default::default() },
     };
     let mut all: Vec<Contender> = Simd::available().into_iter().map(|simd| cpu(1, simd)).collect();
     all.push(cpu(2, Simd::detect()));

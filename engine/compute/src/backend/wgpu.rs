@@ -35,8 +35,8 @@ use crate::{Error, Result};
 
 pub use self::adapter::{AdapterFound, adapters};
 
-/// Scratch that workgroups share out among them; with more of it more of them run at once.
-const SCRATCH_BYTES: u64 = 256 << 20;
+/// Scratch that workgroups share out among them unless one alone wants more; with more of it more of them run at once.
+const SCRATCH_BYTES_MAX: u64 = 256 << 20;
 /// Buffers are made of whole ones of these, so that texts may look at them as vectors of four words.
 const VECTOR_BYTES: u64 = 16;
 
@@ -49,6 +49,8 @@ pub(crate) struct Wgpu {
     kernels: HashMap<&'static str, Prepared>,
     params: BindGroupLayout,
     scratch: Option<wgpu::Buffer>,
+    /// Most workgroups of a dispatch in one direction.
+    workgroups_max: u32,
     pending: HashMap<u64, Pending>,
     submissions: u64,
 }
@@ -68,16 +70,28 @@ struct Read {
 }
 
 impl Wgpu {
-    /// Opens the best adapter there is, or says why there is none.
-    pub fn open() -> std::result::Result<Self, String> {
-        let adapter::Opened { name, device, queue } = adapter::open()?;
+    /// Opens the best adapter there is, a program that plays a card if `software` allows it, or says why there is none.
+    pub fn open(software: bool) -> std::result::Result<Self, String> {
+        let adapter::Opened { name, device, queue } = adapter::open(software)?;
         let faults = Faults::of(&device);
         let binding_bytes_max = adapter::binding_bytes_max(&device.limits());
         let info = BackendInfo { name: format!("wgpu ({name})"), binding_bytes_max, threads: 0 };
         let params = params_layout(&device);
+        let workgroups_max = device.limits().max_compute_workgroups_per_dimension;
         let (buffers, kernels, pending) = (HashMap::new(), HashMap::new(), HashMap::new());
-        let (scratch, submissions) = (None, 0);
-        Ok(Wgpu { info, device, queue, faults, buffers, kernels, params, scratch, pending, submissions })
+        Ok(Wgpu {
+            info,
+            device,
+            queue,
+            faults,
+            buffers,
+            kernels,
+            params,
+            scratch: None,
+            workgroups_max,
+            pending,
+            submissions: 0,
+        })
     }
 
     fn check(&self) -> Result<()> {
@@ -103,14 +117,13 @@ impl Wgpu {
 
     /// Workgroups of a dispatch, after making room for their scratch.
     fn workgroups(&mut self, kernel: &'static Kernel, params: &[u32]) -> Result<[u32; 3]> {
-        let most = self.device.limits().max_compute_workgroups_per_dimension;
-        let mut groups = kernel.workgroups(params).map(|groups| groups.min(most));
+        let mut groups = kernel.workgroups(params).map(|groups| groups.min(self.workgroups_max));
         let words = match self.kernels[kernel.name].source.scratch {
             Scratch::None => return Ok(groups),
             Scratch::Dispatch(words) => words(params),
             Scratch::Workgroup(words) => {
                 let words = words(params).max(1);
-                let room = SCRATCH_BYTES.min(self.info.binding_bytes_max) / 4 / words;
+                let room = SCRATCH_BYTES_MAX.min(self.info.binding_bytes_max) / 4 / words;
                 groups[0] = groups[0].min(u32::try_from(room).unwrap_or(u32::MAX).max(1));
                 words * u64::from(groups[0]) * u64::from(groups[1])
             }
@@ -392,3 +405,6 @@ fn ready<T>(future: impl Future<Output = T>) -> T {
         Poll::Pending => unreachable!("a future of wgpu that has to be waited for, this is a bug"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,8 @@ pub(super) struct Opened {
 pub struct AdapterFound {
     /// Name of the card and its driver.
     pub name: String,
-    /// It is a program that plays a card: right, but slower than the CPU forms.
+    /// It is a program that plays a card: good for tests of small cases and nothing else. It is slower than the CPU forms, and
+    /// Mesa's ends all loops of an invocation, without a word, once they have come to 65,535 rounds together.
     pub software: bool,
     /// Largest array that a kernel can bind.
     pub binding_bytes_max: u64,
@@ -74,14 +75,18 @@ pub(super) fn binding_bytes_max(limits: &wgpu::Limits) -> u64 {
 }
 
 /// Opens the first adapter that lets itself be opened, or says why none does.
-pub(super) fn open() -> Result<Opened, String> {
+pub(super) fn open(software: bool) -> Result<Opened, String> {
     let adapters = found();
     if adapters.is_empty() {
         return Err("no graphics driver was found".to_owned());
     }
     let mut refused = Vec::new();
     for adapter in adapters {
-        let name = describe(&adapter).name;
+        let AdapterFound { name, software: is_software, .. } = describe(&adapter);
+        if is_software && !software {
+            refused.push(format!("{name}: a program that plays a card, for tests alone"));
+            continue;
+        }
         let wanted = Features::SUBGROUP | Features::SHADER_F16 | TIMESTAMPS;
         let descriptor = DeviceDescriptor {
             label: None,
