@@ -1,23 +1,34 @@
 //! `VectorIndex`: stored vectors on a device, found exactly or by walking a graph.
 //!
+//! The device holds codes of vectors, at one byte a number. The vectors themselves stay with the caller, who passes them to a search
+//! ([`Originals`]): they decide between the few rows that codes cannot tell apart, so that both ways rank by exact scores. Who has no
+//! room for them gets estimates.
+//!
 //! Rows are numbered by the caller and lie in shards no larger than one binding. A row can be found as soon as it is
 //! written: the exact scan sees it, and [`VectorIndex::tend`], called whenever there is time, links it into the proximity graph,
 //! after which walks find it too. A search walks over the linked rows and scans the others, or scans all if that costs less:
 //! the mask says how many rows are allowed, so what either would look at is known beforehand. Both apply masks before any
-//! distance, and both rank by exact scores.
+//! distance.
 //!
 //! The graph is made of rows alone and can be rebuilt from them at any time; it is kept where all rows fit one shard.
 
 mod links;
+mod originals;
 mod rows;
+mod scan;
+mod settling;
 
 use crate::device::Device;
 use crate::kernels::shared::ranked::best;
-use crate::kernels::similarity_topk;
 use crate::{Result, kernels::graph_link::Linking};
+use half::f16;
 use links::Links;
+pub use originals::Originals;
 use rows::Rows;
+use scan::scan;
 
+/// Longest list of rows that can be asked for.
+pub const WANTED_MAX: usize = 1_024;
 /// A walk that meets so many times the rows it should is where its mask denies nearly all: it would go on for long, and find
 /// little of the best.
 const TIRED_PART: f64 = 2.0;
@@ -66,6 +77,9 @@ pub enum Way {
 pub struct Search<'a> {
     /// `[query_count][dim]`, no NaN or infinity.
     pub queries: &'a [f32],
+    /// The vectors that were written, for exact scores; without them lists are by estimates from codes, which hold nearly all of the
+    /// best rows.
+    pub originals: Option<Originals<'a>>,
     /// Bits of the rows that may be found: none if all may, one mask, or one a query. A mask has a word for each 64 rows.
     pub masks: &'a [Vec<u64>],
     /// Rows wanted, at most 1,024.
@@ -120,8 +134,8 @@ impl VectorIndex {
         self.links.linked()
     }
 
-    /// Writes rows `first..` from `[count][dim]` values, over what was there. They can be found at once.
-    pub fn write(&mut self, device: &mut Device, first: usize, values: &[f32]) -> Result<()> {
+    /// Writes rows `first..` from `[count][dim]` finite values, over what was there. They can be found at once.
+    pub fn write(&mut self, device: &mut Device, first: usize, values: &[f16]) -> Result<()> {
         let count = values.len() / self.rows.dim();
         self.rows.write(device, first, values)?;
         self.links.written(first..first + count);
@@ -148,7 +162,11 @@ impl VectorIndex {
         if count == 0 || self.rows.len() == 0 {
             return Ok(Found { lists: vec![Vec::new(); count], way: Way::Exact, ..Found::default() });
         }
-        let search = Search { k: search.k.clamp(1, similarity_topk::K_MAX), ..*search };
+        if let Some(originals) = search.originals {
+            let fits = originals.dim() == self.rows.dim() && originals.rows() >= self.rows.len();
+            assert!(fits, "{} originals of {} rows, this is a bug", originals.rows(), self.rows.len());
+        }
+        let search = Search { k: search.k.clamp(1, WANTED_MAX), ..*search };
         // How many rows a walk may meet before it gives up; none if there is to be no walk.
         let looked_max = match search.way {
             _ if self.rows.only_shard().is_none() || self.links.linked() == 0 => None,
@@ -157,12 +175,12 @@ impl VectorIndex {
             Way::Auto => self.worth_walking(&search, count),
         };
         let Some(looked_max) = looked_max else {
-            let lists = self.rows.scan(device, &search, None)?;
+            let lists = scan(&mut self.rows, device, &search, None)?;
             return Ok(Found { lists, way: Way::Exact, ..Found::default() });
         };
         let (mut found, tired) = self.links.walk(device, &mut self.rows, &search, looked_max)?;
         if self.links.waiting() > 0 {
-            let fresh = self.rows.scan(device, &search, Some(self.links.waiting_bits()))?;
+            let fresh = scan(&mut self.rows, device, &search, Some(self.links.waiting_bits()))?;
             for (list, fresh) in found.lists.iter_mut().zip(fresh) {
                 list.extend(fresh);
                 best(list, search.k);
@@ -172,20 +190,10 @@ impl VectorIndex {
             let dim = self.rows.dim();
             let masks = if search.masks.len() > 1 { &search.masks[query..=query] } else { search.masks };
             let alone = Search { queries: &search.queries[query * dim..][..dim], masks, ..search };
-            found.lists[query] = self.rows.scan(device, &alone, None)?.swap_remove(0);
+            found.lists[query] = scan(&mut self.rows, device, &alone, None)?.swap_remove(0);
         }
         found.gave_up = tired.len();
         Ok(found)
-    }
-
-    /// Exact inner products of each query, `[query_count][dim]`, with the rows listed for it.
-    pub fn scores(
-        &mut self,
-        device: &mut Device,
-        queries: &[f32],
-        rows: &[Vec<u32>],
-    ) -> Result<Vec<Vec<f32>>> {
-        self.rows.scores(device, queries, rows)
     }
 
     /// Frees all arrays.

@@ -19,7 +19,6 @@ pub mod homeostasis;
 pub mod network_run;
 pub mod network_run_f64;
 pub mod shared;
-pub mod similarity_rows;
 pub mod similarity_topk;
 pub mod stdp_update;
 pub mod ttfs_compete;
@@ -43,7 +42,6 @@ pub static KERNELS: &[&Kernel] = &[
     &homeostasis::KERNEL,
     &network_run::KERNEL,
     &network_run_f64::KERNEL,
-    &similarity_rows::KERNEL,
     &similarity_topk::KERNEL,
     &stdp_update::KERNEL,
     &ttfs_compete::KERNEL,

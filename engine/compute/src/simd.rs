@@ -134,7 +134,7 @@ type FindLikely = fn(signs: &[u32], words: usize, rows: &[u32], &SignProbe<'_>, 
 pub struct Simd {
     name: &'static str,
     pub(crate) dot: fn(row: &[f16], query: &[f64]) -> f64,
-    pub(crate) encode_row: fn(row: &[f32], vector: &mut [f16], codes: &mut [u8]) -> RowFactors,
+    pub(crate) encode_row: fn(row: &[f16], codes: &mut [u8]) -> RowFactors,
     pub(crate) code_query: fn(query: &mut [f32], codes: &mut [i8]) -> QueryFactors,
     /// For few queries: rows as they lie.
     pub(crate) scan_rows: fn(&CodeBlock<'_>, &ScanQueries<'_>, active: &[u32], &mut [u32], &mut [f32]),
@@ -187,15 +187,12 @@ impl Simd {
         (self.dot)(row, query)
     }
 
-    /// Rounds a row to f16 (to nearest even, saturating at the largest finite value) and codes the result.
-    ///
-    /// All three have one length, a multiple of [`LANES`]. What is coded is the rotated row (`rotation`); the code of `x`
-    /// is `x / scale` rounded to nearest, halves away from zero.
-    pub fn encode_row(&self, row: &[f32], vector: &mut [f16], codes: &mut [u8]) -> RowFactors {
-        let len = row.len();
-        let fits = vector.len() == len && codes.len() == len && len.is_multiple_of(LANES);
+    /// Codes a row of finite numbers. Both have one length, a multiple of [`LANES`]. What is coded is the rotated row
+    /// (`rotation`); the code of `x` is `x / scale` rounded to nearest, halves away from zero.
+    pub fn encode_row(&self, row: &[f16], codes: &mut [u8]) -> RowFactors {
+        let fits = codes.len() == row.len() && row.len().is_multiple_of(LANES);
         assert!(fits, "encode_row of odd lengths, this is a bug");
-        (self.encode_row)(row, vector, codes)
+        (self.encode_row)(row, codes)
     }
 
     /// Rotates a query and codes it. Both have one length, a multiple of [`LANES`]; magnitudes are far from the ends of f32.

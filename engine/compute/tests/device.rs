@@ -1,7 +1,9 @@
 //! What a device promises whatever it is: budgets, limits, growth, order of commands, loud failures.
 
-use cortexkg_compute::kernels::similarity_topk::{self, Masks, Search};
+use cortexkg_compute::kernels::similarity_topk::{self, Lists, Masks, Search};
 use cortexkg_compute::kernels::{encode_rows, shared::row_shard::RowShard};
+use half::f16;
+
 use cortexkg_compute::{Buffer, Device, DeviceChoice, DeviceOptions, Error, Recording};
 
 fn open(memory_bytes_max: u64) -> Device {
@@ -62,7 +64,7 @@ fn a_buffer_over_the_binding_limit_is_refused() {
     let options = DeviceOptions { binding_bytes_max: Some(1 << 14), ..options };
     let mut device = Device::open(&options).expect("the CPU");
     let capacity = RowShard::capacity_max(32, device.info().binding_bytes_max);
-    assert_eq!(capacity, 256);
+    assert_eq!(capacity, 512);
     RowShard::create(&mut device, 32, capacity).expect("at the limit").destroy(&mut device);
     let used = device.used_bytes();
     assert!(matches!(RowShard::create(&mut device, 32, capacity + 1), Err(Error::BufferTooLarge { .. })));
@@ -184,43 +186,42 @@ fn choices_are_read_as_they_are_written() {
 fn a_recording_can_be_read_by_people() {
     let mut device = open(1 << 20);
     let shard = RowShard::create(&mut device, 32, 32).expect("memory");
-    let rows = device.create::<f32>("rows", 64).expect("memory");
+    let rows = device.create::<f16>("rows", 64).expect("memory");
+    let queries = device.create::<f32>("queries", 32).expect("memory");
+    let floors = device.create::<f32>("floors", 1).expect("memory");
     let ids = device.create::<u32>("ids", 5).expect("memory");
-    let scores = device.create::<f32>("scores", 5).expect("memory");
+    let uppers = device.create::<f32>("uppers", 5).expect("memory");
+    let estimates = device.create::<f32>("estimates", 5).expect("memory");
     let mut recording = Recording::new();
-    recording.write(&rows, 0, &[1.0; 64]);
+    recording.write(&rows, 0, &[f16::ONE; 64]);
+    recording.write(&queries, 0, &[1.0; 32]);
     encode_rows::record(&mut recording, &rows, 2, &shard, 0);
     recording.repeat(2, |round| {
         let search = Search {
             shard: &shard,
             rows: 2,
             row_base: 0,
-            queries: &rows,
+            queries: &queries,
             query_count: 1,
             masks: Masks::None,
+            floors: &floors,
             k: 5,
-            score_min: 0.5,
         };
-        similarity_topk::record(round, &search, &ids, &scores);
+        similarity_topk::record(round, &search, &Lists { ids: &ids, uppers: &uppers, estimates: &estimates });
     });
     let read = recording.read_all(&ids);
     let text = recording.to_string();
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[0], "write rows#3 0..256");
-    let vectors = "*vectors=row vectors#0 *codes=row codes#1 *factors=row factors#2";
-    assert_eq!(
-        lines[1],
-        format!("dispatch encode_rows(dim: 32, rows: 2, row_first: 0) rows=rows#3 {vectors}")
-    );
-    assert_eq!(lines[2], "repeat 2");
-    assert!(lines[3].starts_with("  dispatch similarity_topk(dim: 32, rows: 2,"), "{}", lines[3]);
-    assert!(
-        lines[3].contains("score_min: 0.5)") && lines[3].ends_with("*ids=ids#4 *scores=scores#5"),
-        "{}",
-        lines[3]
-    );
-    assert_eq!(lines[4], "read ids#4 0..20");
-    assert_eq!(lines.len(), 5);
+    assert_eq!(lines[0], "write rows#2 0..128");
+    assert_eq!(lines[1], "write queries#3 0..128");
+    let shard = "*codes=row codes#0 *factors=row factors#1";
+    assert_eq!(lines[2], format!("dispatch encode_rows(dim: 32, rows: 2, row_first: 0) rows=rows#2 {shard}"));
+    assert_eq!(lines[3], "repeat 2");
+    assert!(lines[4].starts_with("  dispatch similarity_topk(dim: 32, rows: 2,"), "{}", lines[4]);
+    let lists = "*ids=ids#5 *uppers=uppers#6 *estimates=estimates#7";
+    assert!(lines[4].contains("mask_words: 1)") && lines[4].ends_with(lists), "{}", lines[4]);
+    assert_eq!(lines[5], "read ids#5 0..20");
+    assert_eq!(lines.len(), 6);
     assert_eq!(recording.kernels().len(), 2);
     // Both rows score 32; the lower id comes first and empty places follow.
     assert_eq!(device.run(recording).expect("a search").get(&read), [0, 1, u32::MAX, u32::MAX, u32::MAX]);
@@ -249,6 +250,7 @@ fn an_aliased_output_is_a_bug() {
     let shard = RowShard::create(&mut device, 32, 32).expect("memory");
     let scores = device.create::<f32>("both", 32).expect("memory");
     let ids = device.create::<u32>("ids", 1).expect("memory");
+    let other = device.create::<f32>("other", 1).expect("memory");
     let search = Search {
         shard: &shard,
         rows: 0,
@@ -256,8 +258,12 @@ fn an_aliased_output_is_a_bug() {
         queries: &scores,
         query_count: 1,
         masks: Masks::None,
+        floors: &other,
         k: 1,
-        score_min: 0.0,
     };
-    similarity_topk::record(&mut Recording::new(), &search, &ids, &scores);
+    similarity_topk::record(
+        &mut Recording::new(),
+        &search,
+        &Lists { ids: &ids, uppers: &scores, estimates: &other },
+    );
 }

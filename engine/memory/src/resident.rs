@@ -1,4 +1,5 @@
-//! The device's copy of what kernels read: vectors and graph. A cache, rebuilt from State whenever the device is opened.
+//! The device's copy of what kernels read: codes of vectors, and the graph. A cache, rebuilt from State whenever the device is
+//! opened.
 //!
 //! Everything the domain computes in bulk goes through here, as recordings: nothing above knows a buffer.
 
@@ -14,6 +15,7 @@ use cortexkg_compute::{Buffer, Device, Stored};
 
 use crate::Error;
 use crate::state::State;
+use crate::state::vectors::Vectors;
 use graph::GraphCopy;
 use rows::Rows;
 
@@ -47,11 +49,13 @@ impl Resident {
     /// are few; in large stores most of them, found by walking a graph.
     pub fn nearest(
         &mut self,
+        vectors: &Vectors,
         queries: &[Vec<f32>],
         masks: &[Vec<u64>],
         k: usize,
     ) -> Result<Vec<Vec<(u32, f32)>>, Error> {
-        self.rows.nearest(&mut self.device, queries, masks, k, f32::NEG_INFINITY, Way::Auto)
+        let originals = vectors.originals();
+        self.rows.nearest(&mut self.device, originals, queries, masks, k, f32::NEG_INFINITY, Way::Auto)
     }
 
     /// Work for idle moments: brings up to `rows_max` rows into the graph that searches of large stores walk. Gives how many
@@ -64,17 +68,13 @@ impl Resident {
     /// vectors are numbered from the end of the rows.
     pub fn nearest_to_batch(
         &mut self,
+        vectors: &Vectors,
         batch: &[Vec<f32>],
         alive: &[u64],
         k: usize,
         score_min: f32,
     ) -> Result<Vec<Vec<(u32, f32)>>, Error> {
-        self.rows.nearest_to_batch(&mut self.device, batch, alive, k, score_min)
-    }
-
-    /// Inner products of each query with its listed rows.
-    pub fn similarities(&mut self, queries: &[Vec<f32>], rows: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, Error> {
-        self.rows.similarities(&mut self.device, queries, rows)
+        self.rows.nearest_to_batch(&mut self.device, vectors.originals(), batch, alive, k, score_min)
     }
 
     /// Brings a graph to the device for the time of an analysis. A graph for which the device has no room is refused, and the

@@ -144,7 +144,7 @@ pub(crate) fn contests(
     resident.sync(state)?;
     let vectors: Vec<Vec<f32>> = texts.iter().map(|text| text.vector.to_vec()).collect();
     let alive = state.items.mask(&[], None);
-    let near = resident.nearest_to_batch(&vectors, &alive, RIVALS_MAX, RIVAL_MIN)?;
+    let near = resident.nearest_to_batch(&state.vectors, &vectors, &alive, RIVALS_MAX, RIVAL_MIN)?;
     let rows = state.items.len();
     let place = |place: Option<&'_ Place>| place.map(|place| (place.sequence.clone(), place.part));
     let state = &*state;

@@ -3,7 +3,7 @@
 //! Fields of `--json` (those of the last width stand at the top, all of them in `points`):
 //!   rows, dim, queries, k, mode, batch, threads, device,
 //!   write_per_s, write_per_cpu_s (rows that can be found), build_s, build_cpu_s, link_per_cpu_s (rows into the graph),
-//!   bytes_per_vector (device buffers after the last search), rss_bytes,
+//!   bytes_per_vector (device buffers after the last search), originals_bytes_per_vector (beside them, 0 with --codes-only), rss_bytes,
 //!   filter, delete, turnover (as asked), tidy_s (taking deleted rows out and mending what led to them),
 //!   points [{width, recall, qps_wall, qps_cpu, cpu_s_per_query, looked_per_query, walked (share of queries), gave_up}]
 //!
@@ -18,7 +18,8 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
-use cortexkg_engine::vectors::{Device, IndexOptions, Search, VectorIndex, Way, open_device};
+use cortexkg_engine::vectors::{Device, IndexOptions, Originals, Search, VectorIndex, Way, open_device};
+use half::f16;
 use serde_json::{Value, json};
 
 use super::{print, print_json};
@@ -55,6 +56,9 @@ pub struct SearchArgs {
     /// Rows a walk keeps: several to see what recall costs.
     #[arg(long, value_delimiter = ',', default_value = "64", value_parser = clap::value_parser!(u64).range(1..=4_096))]
     width: Vec<u64>,
+    /// Search by codes alone, in half the memory: scores are estimates, and the vectors are given up once they are written.
+    #[arg(long)]
+    codes_only: bool,
     /// Share of the rows, drawn at random, that each query may find.
     #[arg(long, default_value_t = 1.0, value_parser = share)]
     filter: f64,
@@ -107,7 +111,7 @@ fn share(text: &str) -> Result<f64, String> {
 
 /// Measures.
 pub fn run(settings: &Settings, args: &SearchArgs) -> anyhow::Result<ExitCode> {
-    let base = npy::read_vectors(&args.base)?;
+    let base = in_halves(npy::read_vectors(&args.base)?);
     let queries = npy::read_vectors(&args.queries)?;
     ensure!(
         base.cols == queries.cols,
@@ -128,15 +132,19 @@ pub fn run(settings: &Settings, args: &SearchArgs) -> anyhow::Result<ExitCode> {
     let changes = Changes { delete: args.delete, turnover: args.turnover };
     let dead = changes.make(&mut device, &mut index, &base, args.mode != Mode::Exact, &mut report)?;
     let masks = Masks::draw(base.rows, args.filter, &dead);
-    let truth = truth(&mut device, &mut index, &queries, &masks, args)?;
+    let truth = truth(&mut device, &mut index, &base, &queries, &masks, args)?;
+    let (rows, originals) = (base.rows, (!args.codes_only).then_some(base));
     let mut points = Vec::new();
     for &width in &args.width {
-        points.push(measure(&mut device, &mut index, &queries, &masks, truth.as_deref(), width, args)?);
+        let originals = originals.as_ref().map(originals_of);
+        let asked = Asked { queries: &queries, originals, masks: &masks, truth: truth.as_deref() };
+        points.push(measure(&mut device, &mut index, &asked, width, args)?);
     }
     if let Some(Value::Object(last)) = points.last().cloned() {
         report.as_object_mut().expect("made as an object").extend(last);
     }
-    report["bytes_per_vector"] = round(device.used_bytes() as f64 / base.rows as f64, 1).into();
+    report["bytes_per_vector"] = round(device.used_bytes() as f64 / rows as f64, 1).into();
+    report["originals_bytes_per_vector"] = originals.map_or(0, |originals| 2 * originals.cols).into();
     if let Some(bytes) = process::resident_bytes() {
         report["rss_bytes"] = bytes.into();
     }
@@ -144,10 +152,20 @@ pub fn run(settings: &Settings, args: &SearchArgs) -> anyhow::Result<ExitCode> {
     tell(&report, args.json)
 }
 
+/// Vectors as they are stored: in half precision; beyond its range the largest there is.
+fn in_halves(vectors: Matrix<f32>) -> Matrix<f16> {
+    let half = |value: &f32| f16::from_f32(value.clamp(f16::MIN.to_f32(), f16::MAX.to_f32()));
+    Matrix { rows: vectors.rows, cols: vectors.cols, values: vectors.values.iter().map(half).collect() }
+}
+
+fn originals_of(base: &Matrix<f16>) -> Originals<'_> {
+    Originals::new(base.cols, &base.values)
+}
+
 /// An index over all rows, with its graph unless searches are exact.
 fn build(
     device: &mut Device,
-    base: &Matrix<f32>,
+    base: &Matrix<f16>,
     args: &SearchArgs,
     report: &mut Value,
 ) -> anyhow::Result<VectorIndex> {
@@ -175,6 +193,7 @@ fn build(
 fn truth(
     device: &mut Device,
     index: &mut VectorIndex,
+    base: &Matrix<f16>,
     queries: &Matrix<f32>,
     masks: &Masks,
     args: &SearchArgs,
@@ -197,6 +216,7 @@ fn truth(
     for (first, part) in calls(queries, 64) {
         let search = Search {
             queries: part,
+            originals: Some(originals_of(base)),
             masks: &masks.of(first..first + part.len() / queries.cols),
             k,
             score_min: f32::NEG_INFINITY,
@@ -214,15 +234,22 @@ fn calls(queries: &Matrix<f32>, batch: usize) -> impl Iterator<Item = (usize, &[
     queries.values.chunks(batch * queries.cols).enumerate().map(move |(call, part)| (call * batch, part))
 }
 
+/// What is asked again and again.
+struct Asked<'a> {
+    queries: &'a Matrix<f32>,
+    originals: Option<Originals<'a>>,
+    masks: &'a Masks,
+    truth: Option<&'a [Vec<u32>]>,
+}
+
 fn measure(
     device: &mut Device,
     index: &mut VectorIndex,
-    queries: &Matrix<f32>,
-    masks: &Masks,
-    truth: Option<&[Vec<u32>]>,
+    asked: &Asked<'_>,
     width: u64,
     args: &SearchArgs,
 ) -> anyhow::Result<Value> {
+    let Asked { queries, originals, masks, truth } = *asked;
     let (batch, k) = (args.batch as usize, args.k as usize);
     // Masks are an input: made before the clock starts.
     let prepared: Vec<Vec<Vec<u64>>> = calls(queries, batch)
@@ -236,9 +263,8 @@ fn measure(
         lists.clear();
         let (begun, cpu_s) = (Instant::now(), process::cpu_s());
         for ((_, part), masks) in calls(queries, batch).zip(&prepared) {
-            let way = args.mode.way();
-            let search =
-                Search { queries: part, masks, k, score_min: f32::NEG_INFINITY, width: width as usize, way };
+            let (way, score_min, width) = (args.mode.way(), f32::NEG_INFINITY, width as usize);
+            let search = Search { queries: part, originals, masks, k, score_min, width, way };
             let found = index.search(device, &search)?;
             looked += found.looked;
             walked += if found.way == Way::Graph { found.lists.len() } else { 0 };

@@ -6,6 +6,7 @@ use crate::Result;
 use crate::buffer::Buffer;
 use crate::device::Device;
 use crate::index::rows::{Rows, Scratch, masks_within, room};
+use crate::index::settling::Settling;
 use crate::index::{Found, Search, Way};
 use crate::kernels::graph_backlink::Requests;
 use crate::kernels::graph_link::Linking;
@@ -14,7 +15,7 @@ use crate::kernels::shared::graph_shard::{GraphShard, sketch_words};
 use crate::kernels::shared::ranked::best;
 use crate::kernels::shared::row_shard::RowShard;
 use crate::kernels::similarity_topk::{Masks, mask_words};
-use crate::kernels::{graph_backlink, graph_link, graph_search, graph_unlink, similarity_rows};
+use crate::kernels::{graph_backlink, graph_link, graph_search, graph_unlink};
 use crate::recording::Recording;
 
 /// Rows where walks begin.
@@ -339,22 +340,19 @@ impl Links {
         let width = search.width.max(search.k);
         // What two codes leave out is about .02 of the lengths, spread over all dimensions: four deviations of that.
         let margin = 0.1 / (rows.dim() as f32).sqrt();
+        let padded = queries.len() / count;
         let (shard, scratch) = rows.shard_and_scratch();
-        let Scratch { queries: probes, masks: mask, ids, scores, looked, offsets, exact, .. } = scratch;
+        let Scratch { queries: probes, masks: mask, ids, scores, looked, .. } = scratch;
         let probes = room(device, probes, "queries", queries.len())?;
         let mask = room(device, mask, "row masks", masks.len() * mask_words(len))?;
         let ids = room(device, ids, "top ids", count * width)?;
         let scores = room(device, scores, "top scores", count * width)?;
         let looked = room(device, looked, "rows looked at", count)?;
-        let offsets = room(device, offsets, "pair offsets", count + 1)?;
-        let exact = room(device, exact, "pair scores", count * width)?;
         let mut recording = Recording::new();
         recording.write(probes, 0, &queries);
         if !masks.is_empty() {
             recording.write(mask, 0, &masks.concat());
         }
-        let starts: Vec<u32> = (0..=count).map(|query| (query * width) as u32).collect();
-        recording.write(offsets, 0, &starts);
         let walk = graph_search::Search {
             graph: self.graph(shard, len),
             row_base: 0,
@@ -372,23 +370,31 @@ impl Links {
             looked_max,
         };
         graph_search::record(&mut recording, &walk, ids, scores, looked);
-        let pair_count = count * width;
-        let pairs = similarity_rows::Pairs { queries: probes, query_count: count, offsets, ids, pair_count };
-        similarity_rows::record(&mut recording, shard, len, 0, &pairs, exact);
-        let (ids, exact) = (recording.read(ids, 0, pair_count), recording.read(exact, 0, pair_count));
+        let (ids, scores) = (recording.read(ids, 0, count * width), recording.read(scores, 0, count * width));
         let looked = recording.read(looked, 0, count);
         let reads = device.run(recording)?;
         let looked = reads.get(&looked);
-        let lists = reads.get(&ids).chunks_exact(width).zip(reads.get(&exact).chunks_exact(width));
-        let list = |(ids, exact): (&[u32], &[f32])| {
-            let rows = ids.iter().zip(exact).take_while(|(id, _)| **id != u32::MAX);
+        let listed = |ids: &[u32]| ids.iter().copied().take_while(|id| *id != u32::MAX).collect();
+        let listed: Vec<Vec<u32>> = reads.get(&ids).chunks_exact(width).map(listed).collect();
+        let scores: Vec<Vec<f32>> = match search.originals {
+            Some(originals) => originals.scores(search.queries, &listed),
+            None => {
+                let estimates = reads.get(&scores).chunks_exact(width).zip(queries.chunks_exact(padded));
+                let scaled = |(estimates, query): (&[f32], &[f32])| {
+                    let settling = Settling::new(query, search.k, search.score_min);
+                    estimates.iter().map(|estimate| settling.score(*estimate)).collect()
+                };
+                estimates.map(scaled).collect()
+            }
+        };
+        let list = |(rows, scores): (Vec<u32>, Vec<f32>)| {
             let mut list: Vec<(u32, f32)> =
-                rows.map(|(id, score)| (*id, *score)).filter(|row| row.1 >= search.score_min).collect();
+                rows.into_iter().zip(scores).filter(|row| row.1 >= search.score_min).collect();
             best(&mut list, search.k);
             list
         };
         let found = Found {
-            lists: lists.map(list).collect(),
+            lists: listed.into_iter().zip(scores).map(list).collect(),
             way: Way::Graph,
             gave_up: 0,
             looked: looked.iter().map(|looked| u64::from(*looked)).sum(),

@@ -1,15 +1,14 @@
-//! The rows of an index: shards, the exact scan over them, exact scores of listed rows.
+//! The rows of an index, in shards.
 
 use crate::Result;
 use crate::buffer::Buffer;
 use crate::device::Device;
 use crate::element::Stored;
-use crate::index::Search;
 use crate::kernels::shared::graph_shard::sketch_words;
-use crate::kernels::shared::ranked::best;
 use crate::kernels::shared::row_shard::{DIM_MULTIPLE, RowShard};
-use crate::kernels::{encode_rows, similarity_rows, similarity_topk};
+use crate::kernels::{encode_rows, similarity_topk};
 use crate::recording::Recording;
+use half::f16;
 
 /// Rows that one upload takes at most, so that a rebuild needs no second copy of everything.
 const UPLOAD_ROWS: usize = 1 << 14;
@@ -34,14 +33,14 @@ pub(super) struct Rows {
 /// Buffers that searches share, each as long as was ever needed.
 #[derive(Default)]
 pub(super) struct Scratch {
-    upload: Option<Buffer<f32>>,
+    upload: Option<Buffer<f16>>,
     pub queries: Option<Buffer<f32>>,
     pub masks: Option<Buffer<u64>>,
     pub ids: Option<Buffer<u32>>,
     pub scores: Option<Buffer<f32>>,
     pub looked: Option<Buffer<u32>>,
-    pub offsets: Option<Buffer<u32>>,
-    pub exact: Option<Buffer<f32>>,
+    pub estimates: Option<Buffer<f32>>,
+    pub floors: Option<Buffer<f32>>,
 }
 
 /// The buffer, made anew if it is too short; what it held is lost.
@@ -63,13 +62,13 @@ pub(super) fn room<'a, T: Stored>(
 impl Rows {
     pub fn new(device: &Device, dim: usize, degree: usize) -> Self {
         let padded = dim.next_multiple_of(DIM_MULTIPLE);
-        // A graph over a shard must fit as well: its words are twice as long as the numbers of vectors.
-        let widest = padded.max(2 * degree).max(2 * sketch_words(padded));
+        // A graph over a shard must fit as well: its words are four times as long as codes.
+        let widest = padded.max(4 * degree).max(4 * sketch_words(padded));
         let fits =
             RowShard::capacity_max(widest, device.info().binding_bytes_max).min(SHARD_ROWS_MAX as usize);
         // Masks want whole words of 64 rows.
         let shard_rows_max = (fits / 64 * 64).max(64);
-        // Rows that come are twice as long as rows that are kept.
+        // Rows that come are twice as long as their codes.
         let upload_rows_max = (fits / 2).clamp(1, UPLOAD_ROWS);
         Rows {
             dim,
@@ -98,7 +97,7 @@ impl Rows {
         }
     }
 
-    pub fn write(&mut self, device: &mut Device, first: usize, values: &[f32]) -> Result<()> {
+    pub fn write(&mut self, device: &mut Device, first: usize, values: &[f16]) -> Result<()> {
         assert!(values.len().is_multiple_of(self.dim), "part of a vector, this is a bug");
         let end = first + values.len() / self.dim;
         self.make_room(device, end)?;
@@ -152,113 +151,21 @@ impl Rows {
         (&self.shards[0], &mut self.scratch)
     }
 
-    /// The best rows of every query by a scan of all rows, or of those whose bits are set in `only`.
-    pub fn scan(
-        &mut self,
-        device: &mut Device,
-        search: &Search<'_>,
-        only: Option<&[u64]>,
-    ) -> Result<Vec<Vec<(u32, f32)>>> {
-        let queries = self.padded(search.queries);
-        let (count, k) = (queries.len() / self.padded, search.k);
-        let masks = masks_within(search.masks, only, self.len);
-        let mut lists = vec![Vec::new(); count];
-        for (number, shard) in self.shards.iter().enumerate() {
-            let base = number * self.shard_rows_max;
-            let rows = (self.len - base).min(self.shard_rows_max);
-            let words = base / 64..base / 64 + similarity_topk::mask_words(rows);
-            let bits: Vec<u64> = masks.iter().flat_map(|mask| mask[words.clone()].iter().copied()).collect();
-            let Scratch { queries: probes, masks: mask, ids, scores, .. } = &mut self.scratch;
-            let probes = room(device, probes, "queries", queries.len())?;
-            let mask = room(device, mask, "row masks", bits.len())?;
-            let ids = room(device, ids, "top ids", count * k)?;
-            let scores = room(device, scores, "top scores", count * k)?;
-            let mut recording = Recording::new();
-            recording.write(probes, 0, &queries);
-            recording.write(mask, 0, &bits);
-            let search = similarity_topk::Search {
-                shard,
-                rows,
-                row_base: base as u32,
-                queries: probes,
-                query_count: count,
-                masks: match masks.len() {
-                    0 => similarity_topk::Masks::None,
-                    1 => similarity_topk::Masks::Shared(mask),
-                    _ => similarity_topk::Masks::PerQuery(mask),
-                },
-                k,
-                score_min: search.score_min,
-            };
-            similarity_topk::record(&mut recording, &search, ids, scores);
-            let (ids, scores) = (recording.read(ids, 0, count * k), recording.read(scores, 0, count * k));
-            let reads = device.run(recording)?;
-            let found = reads.get(&ids).chunks_exact(k).zip(reads.get(&scores).chunks_exact(k));
-            for (list, (ids, scores)) in lists.iter_mut().zip(found) {
-                let rows = ids.iter().zip(scores).take_while(|(id, _)| **id != u32::MAX);
-                list.extend(rows.map(|(id, score)| (*id, *score)));
-            }
-        }
-        if self.shards.len() > 1 {
-            lists.iter_mut().for_each(|list| best(list, k));
-        }
-        Ok(lists)
-    }
-
-    pub fn scores(
-        &mut self,
-        device: &mut Device,
-        queries: &[f32],
-        rows: &[Vec<u32>],
-    ) -> Result<Vec<Vec<f32>>> {
-        let mut products: Vec<Vec<f32>> = rows.iter().map(|rows| vec![0.0; rows.len()]).collect();
-        let listed: Vec<u32> = rows.iter().flatten().copied().collect();
-        if listed.is_empty() {
-            return Ok(products);
-        }
-        let mut offsets = vec![0u32];
-        offsets.extend(rows.iter().scan(0, |sum, rows| {
-            *sum += rows.len() as u32;
-            Some(*sum)
-        }));
-        let queries = self.padded(queries);
-        let Scratch { queries: probes, ids, offsets: starts, exact, .. } = &mut self.scratch;
-        let probes = room(device, probes, "queries", queries.len())?;
-        let starts = room(device, starts, "pair offsets", offsets.len())?;
-        let ids = room(device, ids, "pair ids", listed.len())?;
-        let exact = room(device, exact, "pair scores", listed.len())?;
-        let mut recording = Recording::new();
-        recording.write(probes, 0, &queries);
-        recording.write(starts, 0, &offsets);
-        recording.write(ids, 0, &listed);
-        let pairs = similarity_rows::Pairs {
-            queries: probes,
-            query_count: rows.len(),
-            offsets: starts,
-            ids,
-            pair_count: listed.len(),
-        };
-        for (number, shard) in self.shards.iter().enumerate() {
-            let base = number * self.shard_rows_max;
-            let here = (self.len - base).min(self.shard_rows_max);
-            similarity_rows::record(&mut recording, shard, here, base as u32, &pairs, exact);
-        }
-        let read = recording.read(exact, 0, listed.len());
-        let reads = device.run(recording)?;
-        let mut values = reads.get(&read);
-        for products in &mut products {
-            let (own, rest) = values.split_at(products.len());
-            products.copy_from_slice(own);
-            values = rest;
-        }
-        Ok(products)
+    /// The shards, each with the id of its first row and the number of its rows, and the buffers that searches share.
+    pub fn parts(&mut self) -> (impl Iterator<Item = (&RowShard, usize, usize)>, &mut Scratch) {
+        let (len, most) = (self.len, self.shard_rows_max);
+        let shards = self.shards.iter().enumerate();
+        let parts =
+            shards.map(move |(number, shard)| (shard, number * most, (len - number * most).min(most)));
+        (parts, &mut self.scratch)
     }
 
     pub fn destroy(self, device: &mut Device) {
         self.shards.into_iter().for_each(|shard| shard.destroy(device));
-        let Scratch { upload, queries, masks, ids, scores, looked, offsets, exact } = self.scratch;
-        [upload, queries, scores, exact].into_iter().flatten().for_each(|buffer| device.destroy(buffer));
-        [ids, looked, offsets].into_iter().flatten().for_each(|buffer| device.destroy(buffer));
+        let Scratch { upload, queries, masks, ids, scores, looked, estimates, floors } = self.scratch;
+        [queries, scores, estimates, floors].into_iter().flatten().for_each(|buffer| device.destroy(buffer));
+        [ids, looked].into_iter().flatten().for_each(|buffer| device.destroy(buffer));
+        upload.into_iter().for_each(|buffer| device.destroy(buffer));
         masks.into_iter().for_each(|buffer| device.destroy(buffer));
     }
 }
@@ -283,14 +190,14 @@ fn within(mask: &[u64], only: &[u64]) -> Vec<u64> {
 }
 
 /// Vectors with zeros behind each.
-fn pad(values: &[f32], dim: usize, padded: usize) -> Vec<f32> {
+fn pad<T: Copy + Default>(values: &[T], dim: usize, padded: usize) -> Vec<T> {
     if dim == padded {
         return values.to_vec();
     }
     let mut rows = Vec::with_capacity(values.len() / dim * padded);
     for row in values.chunks_exact(dim) {
         rows.extend_from_slice(row);
-        rows.resize(rows.len() + padded - dim, 0.0);
+        rows.resize(rows.len() + padded - dim, T::default());
     }
     rows
 }

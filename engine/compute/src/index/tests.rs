@@ -13,6 +13,7 @@ mod turnover;
 use super::*;
 use crate::case::Draw;
 use crate::device::{DeviceChoice, DeviceOptions};
+use crate::kernels::similarity_topk::mask_words;
 use crate::simd::Simd;
 
 fn seed() -> u64 {
@@ -42,13 +43,13 @@ fn tend_until_done(index: &mut VectorIndex, device: &mut Device) {
 }
 
 /// A search for the best ten over all rows.
-fn ten_of_all(queries: &[f32], way: Way) -> Search<'_> {
-    Search { queries, masks: &[], k: 10, score_min: f32::NEG_INFINITY, width: 64, way }
+fn ten_of_all<'a>(originals: Option<Originals<'a>>, queries: &'a [f32], way: Way) -> Search<'a> {
+    Search { queries, originals, masks: &[], k: 10, score_min: f32::NEG_INFINITY, width: 64, way }
 }
 
 /// Bits of some of `rows` rows.
 fn mask_of(rows: usize, allowed: impl IntoIterator<Item = u32>) -> Vec<u64> {
-    let mut mask = vec![0; similarity_topk::mask_words(rows)];
+    let mut mask = vec![0; mask_words(rows)];
     allowed.into_iter().for_each(|row| mask[row as usize / 64] |= 1 << (row % 64));
     mask
 }

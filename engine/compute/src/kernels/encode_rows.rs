@@ -1,15 +1,15 @@
-//! `encode_rows`: f32 rows into the stored form of a `RowShard`.
+//! `encode_rows`: f16 rows into the stored form of a `RowShard`.
 //!
-//! - Input: `rows`, f32 `[rows][dim]`; `dim` a multiple of 32 (callers pad with zeros), at most 8,192. Callers refuse
-//!   NaN; it never reaches a kernel.
-//! - Output: rows `row_first..row_first + rows` of a shard: `vectors` f16, rounded to nearest even and saturating at
-//!   65,504; `codes` and `factors` as in `shared::row_shard`. Other rows keep their values, also those in the same block.
-//! - What is coded is the row after rounding to f16 and rotation (`simd::rotation`, in f32). scale = largest magnitude * (1/63)
+//! - Input: `rows`, f16 `[rows][dim]`; `dim` a multiple of 32 (callers pad with zeros), at most 8,192. Callers refuse
+//!   NaN and infinity; they never reach a kernel.
+//! - Output: rows `row_first..row_first + rows` of a shard: `codes` and `factors` as in `shared::row_shard`. Other rows keep
+//!   their values, also those in the same block.
+//! - What is coded is the row after rotation (`simd::rotation`, in f32). scale = largest magnitude * (1/63)
 //!   in f32, rounded up to 8 significant bits; code of x: x / scale to nearest, halves away from zero, stored with 64
 //!   added. Code * scale and its difference from x are exact in f32, so codes are decided exactly.
 //! - Factors: scale; `error` at least |x - scale * code| and `norm` at least |scale * code|, up to the rounding of the rotation,
 //!   which the scan's slack covers. A zero row has zero factors.
-//! - Tolerance: vectors and codes are equal bit for bit. Factors are sums of squares: f64 forms agree to 1 ulp after
+//! - Tolerance: codes are equal bit for bit. Factors are sums of squares: f64 forms agree to 1 ulp after
 //!   rounding to f32; a form that adds 8,192 squares in f32 by a tree over 256 lanes stays within
 //!   (32 + 8) / 2 half-ulps after the square root: 16 ulp holds for all.
 
@@ -41,8 +41,7 @@ crate::params! {
 pub static KERNEL: Kernel = Kernel {
     name: "encode_rows",
     bindings: &[
-        Binding::read("rows", Element::F32),
-        Binding::write("vectors", Element::F16),
+        Binding::read("rows", Element::F16),
         Binding::write("codes", Element::U32),
         Binding::write("factors", Element::F32),
     ],
@@ -60,7 +59,7 @@ pub static KERNEL: Kernel = Kernel {
 /// Records the encoding of the first `count` rows of `rows` to places `row_first..` of a shard.
 pub fn record(
     recording: &mut Recording,
-    rows: &Buffer<f32>,
+    rows: &Buffer<f16>,
     count: usize,
     shard: &RowShard,
     row_first: usize,
@@ -72,26 +71,18 @@ pub fn record(
         return;
     }
     let params = Params { dim: shard.dim() as u32, rows: count as u32, row_first: row_first as u32 };
-    let outputs = [shard.vectors.erase(), shard.codes.erase(), shard.factors.erase()];
-    recording.dispatch(&KERNEL, &params, &[rows.erase(), outputs[0], outputs[1], outputs[2]]);
+    recording.dispatch(&KERNEL, &params, &[rows.erase(), shard.codes.erase(), shard.factors.erase()]);
 }
 
 fn reference(args: &mut Args<'_>) {
     let Params { dim, rows, row_first } = args.params();
     let (dim, rows, row_first) = (dim as usize, rows as usize, row_first as usize);
-    let input: &[f32] = args.read(0);
-    let (vectors, codes): (&mut [f16], &mut [u32]) = (args.write(1), args.write(2));
-    let factors: &mut [f32] = args.write(3);
+    let input: &[f16] = args.read(0);
+    let (codes, factors): (&mut [u32], &mut [f32]) = (args.write(1), args.write(2));
     let codes: &mut [u8] = bytemuck::cast_slice_mut(codes);
     for row in 0..rows {
         let (block, lane) = ((row_first + row) / BLOCK_ROWS, (row_first + row) % BLOCK_ROWS);
-        let mut rotated = vec![0.0f32; dim];
-        for d in 0..dim {
-            let x = input[row * dim + d].clamp(f16::MIN.to_f32(), f16::MAX.to_f32());
-            let stored = f16::from_f32(x);
-            vectors[(row_first + row) * dim + d] = stored;
-            rotated[d] = stored.to_f32();
-        }
+        let mut rotated: Vec<f32> = (0..dim).map(|d| input[row * dim + d].to_f32()).collect();
         rotate(&mut rotated);
         let max = rotated.iter().fold(0.0, |max, x| f32::max(max, x.abs()));
         // Eight significant bits: what is below them is raised to them.
@@ -125,42 +116,32 @@ fn reference(args: &mut Args<'_>) {
 fn cpu(args: &mut Args<'_>) {
     let Params { dim, rows, row_first } = args.params();
     let simd = args.simd();
-    let (vectors, codes, factors) = (args.write(1), args.write(2), args.write(3));
-    let input: &[f32] = &args.read(0)[..rows as usize * dim as usize];
-    encode(simd, dim as usize, input, row_first as usize, vectors, codes, factors);
+    let (codes, factors) = (args.write(1), args.write(2));
+    let input: &[f16] = &args.read(0)[..rows as usize * dim as usize];
+    encode(simd, dim as usize, input, row_first as usize, codes, factors);
 }
 
 /// Blocks of one task: about a millisecond of work.
 const TASK_BLOCKS: usize = 8;
 
-fn encode(
-    simd: &Simd,
-    dim: usize,
-    input: &[f32],
-    row_first: usize,
-    vectors: &mut [f16],
-    codes: &mut [u32],
-    factors: &mut [f32],
-) {
+fn encode(simd: &Simd, dim: usize, input: &[f16], row_first: usize, codes: &mut [u32], factors: &mut [f32]) {
     let rows = input.len() / dim;
     let first_block = row_first / BLOCK_ROWS;
     let end_block = (row_first + rows).div_ceil(BLOCK_ROWS);
-    let (row_len, block_words) = (BLOCK_ROWS * dim, BLOCK_ROWS * dim / 4);
-    let vectors = &mut vectors[first_block * row_len..end_block * row_len];
+    let block_words = BLOCK_ROWS * dim / 4;
     let codes = &mut codes[first_block * block_words..end_block * block_words];
     let factors = &mut factors[first_block * 3 * BLOCK_ROWS..end_block * 3 * BLOCK_ROWS];
-    let blocks = vectors.chunks_mut(row_len * TASK_BLOCKS).zip(codes.chunks_mut(block_words * TASK_BLOCKS));
+    let blocks = codes.chunks_mut(block_words * TASK_BLOCKS);
     let tasks = blocks.zip(factors.chunks_mut(3 * BLOCK_ROWS * TASK_BLOCKS)).enumerate();
-    in_parallel(tasks.collect(), |(task, ((vectors, codes), factors))| {
+    in_parallel(tasks.collect(), |(task, (codes, factors))| {
         let task_first = (first_block + task * TASK_BLOCKS) * BLOCK_ROWS;
         let codes: &mut [u8] = bytemuck::cast_slice_mut(codes);
-        for place in 0..vectors.len() / dim {
+        for place in 0..codes.len() / dim {
             let Some(row) = (task_first + place).checked_sub(row_first).filter(|&row| row < rows) else {
                 continue;
             };
-            let own = place * dim..(place + 1) * dim;
-            let (vector, codes) = (&mut vectors[own.clone()], &mut codes[own]);
-            let row_factors = simd.encode_row(&input[row * dim..(row + 1) * dim], vector, codes);
+            let codes = &mut codes[place * dim..(place + 1) * dim];
+            let row_factors = simd.encode_row(&input[row * dim..(row + 1) * dim], codes);
             for (kind, value) in
                 [row_factors.scale, row_factors.error, row_factors.norm].into_iter().enumerate()
             {
@@ -171,13 +152,18 @@ fn encode(
 }
 
 /// Stored form of whole rows in host memory, for the cases of kernels that read shards.
-pub(crate) fn encoded(rows: &[f32], dim: usize) -> (Vec<f16>, Vec<u32>, Vec<f32>) {
+pub(crate) fn encoded(rows: &[f32], dim: usize) -> (Vec<u32>, Vec<f32>) {
     assert!(dim_is_valid(dim), "rows of {dim} dimensions, this is a bug");
     let capacity = (rows.len() / dim).next_multiple_of(BLOCK_ROWS).max(BLOCK_ROWS);
-    let mut vectors = vec![f16::ZERO; capacity * dim];
     let (mut codes, mut factors) = (vec![0; capacity * dim / 4], vec![0.0; capacity * 3]);
-    encode(Simd::portable(), dim, rows, 0, &mut vectors, &mut codes, &mut factors);
-    (vectors, codes, factors)
+    encode(Simd::portable(), dim, &halves(rows), 0, &mut codes, &mut factors);
+    (codes, factors)
+}
+
+/// Numbers in half precision, to nearest even; beyond its range the largest there is.
+pub(crate) fn halves(values: &[f32]) -> Vec<f16> {
+    let half = |value: &f32| f16::from_f32(value.clamp(f16::MIN.to_f32(), f16::MAX.to_f32()));
+    values.iter().map(half).collect()
 }
 
 /// Rows of one distribution, `[count][dim]`; shared by the cases of all kernels over rows.
@@ -238,8 +224,7 @@ fn cases(seed: u64) -> Vec<Case> {
         let before = draw.bits() as u8 as f32;
         cases.push(
             Case::new(name, &params)
-                .bind(&distribution.draw(&mut draw, rows, dim))
-                .bind(&vec![f16::from_f32(before); capacity * dim])
+                .bind(&halves(&distribution.draw(&mut draw, rows, dim)))
                 .bind(&vec![before as u32; capacity * dim / 4])
                 .bind(&vec![before; capacity * 3]),
         );

@@ -163,7 +163,7 @@ fn cases(seed: u64) -> Vec<Case> {
     let mut case = |stored: Rows, rows: usize, target_count: usize, asking_max: usize, alpha: f32| {
         let (dim, degree) = (64, 6);
         let values = stored.draw(draw, rows, dim);
-        let (_, codes, factors) = encoded(&values, dim);
+        let (codes, factors) = encoded(&values, dim);
         let edges = drawn_edges(draw, &values, dim, degree);
         let targets: Vec<u32> =
             (0..target_count).map(|target| (target * rows / target_count) as u32).collect();

@@ -185,7 +185,7 @@ fn cases(seed: u64) -> Vec<Case> {
     let mut case = |stored: Rows, rows: usize, joining: usize, width: u32, alpha: f32| {
         let (dim, degree) = (64, 6);
         let values = stored.draw(draw, rows + joining, dim);
-        let (_, codes, factors) = encoded(&values, dim);
+        let (codes, factors) = encoded(&values, dim);
         let mut edges = drawn_edges(draw, &values[..rows * dim], dim, degree);
         edges.resize((rows + joining).next_multiple_of(32).max(32) * degree, 0);
         let entries: Vec<u32> = draw.many(rows.min(2), |draw| draw.below(rows) as u32);

@@ -391,7 +391,7 @@ fn cases(seed: u64) -> Vec<Case> {
         |stored: Rows, asked: Rows, rows: usize, shape: (usize, usize, usize), masks: usize, max: u32| {
             let (dim, queries, degree) = (64, shape.0, 6);
             let values = stored.draw(draw, rows, dim);
-            let (_, codes, factors) = encoded(&values, dim);
+            let (codes, factors) = encoded(&values, dim);
             let edges = drawn_edges(draw, &values, dim, degree);
             let entries: Vec<u32> = draw.many(rows.min(3), |draw| draw.below(rows) as u32);
             let words = mask_words(rows);

@@ -163,7 +163,7 @@ fn cases(seed: u64) -> Vec<Case> {
     let mut case = |stored: Rows, rows: usize, one_in: usize, alpha: f32| {
         let (dim, degree) = (64, 6);
         let values = stored.draw(draw, rows, dim);
-        let (_, codes, factors) = encoded(&values, dim);
+        let (codes, factors) = encoded(&values, dim);
         let edges = drawn_edges(draw, &values, dim, degree);
         let mut gone = vec![0u64; mask_words(rows).max(1)];
         for row in 0..rows {

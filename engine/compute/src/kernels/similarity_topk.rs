@@ -1,34 +1,38 @@
-//! `similarity_topk`: exact top-k by inner product over the rows of one shard.
+//! `similarity_topk`: the rows of one shard that may resemble a query most, by their codes.
 //!
-//! - Input: `rows` rows of a `RowShard` (f16 vectors, codes, factors); `queries`, f32 `[queries][dim]`; `masks`, one
-//!   bit a row in words of 64 rows (bit r % 64 of word r / 64, of `mask_words` words each): none, one for all queries, or one
-//!   a query. A row whose bit is 0 is not looked at. Callers refuse NaN and infinity in queries.
-//! - Score of a row: the sum over d of vector[d] * query[d] in f64, rounded to f32; -0 counts as 0. Beyond the range of
-//!   f32 it is infinite.
-//! - Output: for each query `k` places (1..=1,024), best first: `ids` = `row_base` + row, and `scores`. Equal scores
-//!   are ordered by lower id. Rows scoring below `score_min` are left out. Places without a row hold u32::MAX and -inf.
-//! - Every form returns the same rows as a full scan: codes only exclude rows whose error bound proves that they cannot be
-//!   among the best.
-//! - Tolerance: forms that sum in f64 agree bit for bit (tests demand it of `cpu`). A form that sums 8,192 products in
-//!   f32 by a tree of depth 13 is off by at most 13 half-ulps of the sum of magnitudes, which for normalised rows is within
-//!   64 ulp of the list's largest score; ranks may swap among scores that close. Every id must be there otherwise.
+//! - Input: codes and factors of the first `rows` rows of a `RowShard`; `queries`, f32 `[queries][dim]`; `masks`, one bit a row in
+//!   words of 64 rows (bit r % 64 of word r / 64, of `mask_words` words each): none, one for all queries, or one a query. A row
+//!   whose bit is 0 is not looked at. Callers refuse NaN and infinity in queries.
+//! - A query is multiplied by its unit, the power of two that brings its largest magnitude into 1..2 (`shared::queries`), then
+//!   rotated and coded in 7 bits as rows are. Scores, here, are of the query so multiplied.
+//! - The estimate of a row is the integer product of codes times both scales, in f32. By Cauchy and Schwarz its score is off by at
+//!   most a bound (`simd::score_bound`); estimate and bound, rounded once each and added, are its upper end.
+//! - Output: for each query `k` places (1..=2,048): the rows of the highest upper ends over the query's floor in `floors`, f32
+//!   `[queries]`. Highest first, equal ones by lower id: `ids` = `row_base` + row, `uppers` and `estimates`. Places without a row
+//!   hold u32::MAX and -inf.
+//! - So whoever knows exact scores of the listed rows knows the best of all as soon as enough of them are over the last upper end:
+//!   no row that is not listed can be better (`index::Settling`).
+//! - Tolerance: `cpu` agrees bit for bit (tests demand it). Where a compiler fuses products into sums, upper ends are half an ulp of
+//!   their parts off, each at most twice as large as the list's largest: 4 ulp, and rows that close may change places.
 
 mod cases;
+mod leaders;
 mod scan;
-mod shortlist;
 
-use half::f16;
-
-use super::shared::ranked::{NO_ROW, NO_SCORE, Ranked, score_of};
+use super::shared::graph_shard::CodedRows;
+use super::shared::queries::Queries;
+use super::shared::ranked::{NO_ROW, NO_SCORE};
 use super::shared::row_shard::RowShard;
 use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::element::Element;
 use crate::kernel::{Binding, Extent, Grid, Kernel, Params as _, Target, Tolerance};
 use crate::recording::Recording;
+use crate::simd::{Simd, score_bound};
+use leaders::Leader;
 
 /// Longest list.
-pub const K_MAX: usize = 1_024;
+pub const K_MAX: usize = 2_048;
 
 crate::params! {
     /// Parameters of `similarity_topk`.
@@ -47,8 +51,6 @@ crate::params! {
         pub masks: u32,
         /// 64-bit words of one mask.
         pub mask_words: u32,
-        /// Lowest score returned; -inf for all.
-        pub score_min: f32,
     }
 }
 
@@ -56,13 +58,14 @@ crate::params! {
 pub static KERNEL: Kernel = Kernel {
     name: "similarity_topk",
     bindings: &[
-        Binding::read("vectors", Element::F16),
         Binding::read("codes", Element::U32),
         Binding::read("factors", Element::F32),
         Binding::read("queries", Element::F32),
         Binding::read("masks", Element::U64),
+        Binding::read("floors", Element::F32),
         Binding::write("ids", Element::U32),
-        Binding::write("scores", Element::F32),
+        Binding::write("uppers", Element::F32),
+        Binding::write("estimates", Element::F32),
     ],
     params: Params::FIELDS,
     workgroup: [256, 1, 1],
@@ -70,7 +73,7 @@ pub static KERNEL: Kernel = Kernel {
         x: Extent::Per { field: "queries", items: 1 },
         y: Extent::Per { field: "rows", items: scan::TASK_ROWS_MIN as u32 },
     },
-    tolerance: Tolerance::TopK { min_recall: 1.0, score_ulp: 64 },
+    tolerance: Tolerance::TopK { min_recall: 1.0, score_ulp: 4 },
     reference,
     cpu: scan::cpu,
     sources: &[],
@@ -109,27 +112,41 @@ pub struct Search<'a> {
     pub query_count: usize,
     /// Which rows are looked at.
     pub masks: Masks<'a>,
-    /// Places in each list, 1..=1,024.
+    /// f32 `[query_count]`, times the query's unit: rows whose upper end is not over it are left out.
+    pub floors: &'a Buffer<f32>,
+    /// Places in each list, 1..=2,048.
     pub k: usize,
-    /// Lowest score returned; `f32::NEG_INFINITY` for all.
-    pub score_min: f32,
 }
 
-/// Records a search; lists go to `ids` and `scores`, each `[query_count][k]`.
-pub fn record(recording: &mut Recording, search: &Search<'_>, ids: &Buffer<u32>, scores: &Buffer<f32>) {
-    let Search { shard, rows, row_base, queries, query_count, masks, k, score_min } = *search;
+/// Where the lists of a search go, each `[query_count][k]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Lists<'a> {
+    /// Row ids.
+    pub ids: &'a Buffer<u32>,
+    /// Upper ends of their scores.
+    pub uppers: &'a Buffer<f32>,
+    /// Estimates of their scores.
+    pub estimates: &'a Buffer<f32>,
+}
+
+/// Records a search.
+pub fn record(recording: &mut Recording, search: &Search<'_>, lists: &Lists<'_>) {
+    let Search { shard, rows, row_base, queries, query_count, masks, floors, k } = *search;
+    let Lists { ids, uppers, estimates } = *lists;
     let dim = shard.dim();
     assert!((1..=K_MAX).contains(&k), "top {k}, this is a bug");
     assert!(rows <= shard.capacity(), "{rows} rows of a shard of {}, this is a bug", shard.capacity());
     assert!(row_base as u64 + rows as u64 <= u64::from(NO_ROW), "row ids over 32 bits, this is a bug");
+    let asked = queries.len() >= query_count * dim && floors.len() >= query_count;
     assert!(
-        queries.len() >= query_count * dim,
-        "{query_count} queries in {}, this is a bug",
-        queries.erase()
+        asked,
+        "{query_count} queries in {}, floors in {}, this is a bug",
+        queries.erase(),
+        floors.erase()
     );
-    assert!(!score_min.is_nan(), "score_min is NaN, this is a bug");
-    let lists = query_count * k;
-    assert!(ids.len() >= lists && scores.len() >= lists, "room for {lists} places, this is a bug");
+    let places = query_count * k;
+    let room = ids.len() >= places && uppers.len() >= places && estimates.len() >= places;
+    assert!(room, "room for {places} places, this is a bug");
     let words = mask_words(rows);
     let (mask_count, mask_buffer) = match masks {
         Masks::None => (0, shard.codes.erase().stand_in(Element::U64)),
@@ -149,11 +166,14 @@ pub fn record(recording: &mut Recording, search: &Search<'_>, ids: &Buffer<u32>,
         k: k as u32,
         masks: mask_count as u32,
         mask_words: words as u32,
-        score_min,
     };
-    let (vectors, codes, factors) = (shard.vectors.erase(), shard.codes.erase(), shard.factors.erase());
-    let buffers = [vectors, codes, factors, queries.erase(), mask_buffer, ids.erase(), scores.erase()];
-    recording.dispatch(&KERNEL, &params, &buffers);
+    let (codes, factors) = (shard.codes.erase(), shard.factors.erase());
+    let found = [ids.erase(), uppers.erase(), estimates.erase()];
+    recording.dispatch(
+        &KERNEL,
+        &params,
+        &[codes, factors, queries.erase(), mask_buffer, floors.erase(), found[0], found[1], found[2]],
+    );
 }
 
 impl Params {
@@ -169,46 +189,48 @@ impl Params {
 
 fn reference(args: &mut Args<'_>) {
     let params: Params = args.params();
-    let (dim, k) = (params.dim as usize, params.k as usize);
-    let (vectors, queries): (&[f16], &[f32]) = (args.read(0), args.read(3));
-    let masks: &[u64] = args.read(4);
-    let (ids, scores): (&mut [u32], &mut [f32]) = (args.write(5), args.write(6));
-    for query in 0..params.queries as usize {
-        let mut ranked = Vec::new();
-        for row in 0..params.rows as usize {
-            let masked =
-                params.mask_first(query).is_some_and(|first| masks[first + row / 64] >> (row % 64) & 1 == 0);
-            if masked {
+    let (dim, count) = (params.dim as usize, params.queries as usize);
+    let coded = Queries::new(Simd::portable(), &args.read::<f32>(2)[..count * dim], dim);
+    let codes: &[u8] = bytemuck::cast_slice(args.read::<u32>(0));
+    let rows = CodedRows { simd: Simd::portable(), dim, codes, factors: args.read(1) };
+    let (masks, floors): (&[u64], &[f32]) = (args.read(3), args.read(4));
+    let mut lists = Vec::new();
+    for query in 0..count {
+        let probe = coded.probe(query);
+        let (norm, error) = coded.bounds(query);
+        let mut list = Vec::new();
+        for row in 0..params.rows {
+            let word = |first| masks[first + row as usize / 64];
+            if params.mask_first(query).is_some_and(|first| word(first) >> (row % 64) & 1 == 0) {
                 continue;
             }
-            let products =
-                (0..dim).map(|d| vectors[row * dim + d].to_f64() * f64::from(queries[query * dim + d]));
-            let score = score_of(sum_in_lanes(products));
-            if score >= params.score_min {
-                ranked.push(Ranked { id: params.row_base + row as u32, score });
+            let estimate = rows.plain_estimate(row, &probe);
+            let leader = Leader::new(row, estimate, score_bound(&rows.factors(row), norm, error));
+            if leader.upper > floors[query] {
+                list.push(leader);
             }
         }
-        ranked.sort_by(Ranked::order);
-        for place in 0..k {
-            let (id, score) = ranked.get(place).map_or((NO_ROW, NO_SCORE), |row| (row.id, row.score));
-            ids[query * k + place] = id;
-            scores[query * k + place] = score;
-        }
+        list.sort_by(Leader::order);
+        lists.push(list);
     }
+    write_lists(args, lists);
 }
 
-/// The order of summation that defines a score: 16 partial sums by position, then halves added.
-pub(crate) fn sum_in_lanes(products: impl Iterator<Item = f64>) -> f64 {
-    let mut sums = [0.0; 16];
-    for (d, product) in products.enumerate() {
-        sums[d % 16] += product;
-    }
-    for width in [8, 4, 2, 1] {
-        for lane in 0..width {
-            sums[lane] += sums[lane + width];
+/// Fills the places of all queries with their rows, best first.
+fn write_lists(args: &mut Args<'_>, lists: impl IntoIterator<Item = Vec<Leader>>) {
+    let Params { row_base, queries, k, .. } = args.params();
+    let (k, places) = (k as usize, queries as usize * k as usize);
+    let (ids, uppers, estimates): (&mut [u32], &mut [f32], &mut [f32]) =
+        (args.write(5), args.write(6), args.write(7));
+    ids[..places].fill(NO_ROW);
+    uppers[..places].fill(NO_SCORE);
+    estimates[..places].fill(NO_SCORE);
+    for (query, list) in lists.into_iter().enumerate() {
+        for (place, leader) in (query * k..).zip(list.into_iter().take(k)) {
+            ids[place] = row_base + leader.row;
+            (uppers[place], estimates[place]) = (leader.upper, leader.estimate);
         }
     }
-    sums[0]
 }
 
 #[cfg(test)]

@@ -52,9 +52,9 @@ pub(super) fn dot(row: &[f16], query: &[f64]) -> f64 {
     unsafe { dot_avx2(row, query) }
 }
 
-pub(super) fn encode_row(row: &[f32], vector: &mut [f16], codes: &mut [u8]) -> RowFactors {
+pub(super) fn encode_row(row: &[f16], codes: &mut [u8]) -> RowFactors {
     // SAFETY: the table is given out only where its instructions exist.
-    unsafe { encode_row_avx2(row, vector, codes) }
+    unsafe { encode_row_avx2(row, codes) }
 }
 
 pub(super) fn code_query(query: &mut [f32], codes: &mut [i8]) -> QueryFactors {
@@ -165,20 +165,13 @@ fn dot_avx2(row: &[f16], query: &[f64]) -> f64 {
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
-fn encode_row_avx2(row: &[f32], vector: &mut [f16], codes: &mut [u8]) -> RowFactors {
-    let largest = _mm256_set1_ps(f16::MAX.to_f32());
-    let smallest = _mm256_set1_ps(f16::MIN.to_f32());
+fn encode_row_avx2(row: &[f16], codes: &mut [u8]) -> RowFactors {
     let magnitude = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fff_ffff));
     let mut rotated = vec![0.0f32; row.len()];
-    for ((row, vector), wide) in
-        row.chunks_exact(8).zip(vector.chunks_exact_mut(8)).zip(rotated.chunks_exact_mut(8))
-    {
-        // SAFETY: all three chunks have 8 elements.
+    for (row, wide) in row.chunks_exact(8).zip(rotated.chunks_exact_mut(8)) {
+        // SAFETY: both chunks have 8 elements.
         unsafe {
-            let values = _mm256_loadu_ps(row.as_ptr());
-            let values = _mm256_max_ps(_mm256_min_ps(values, largest), smallest);
-            let stored = _mm256_cvtps_ph::<{ _MM_FROUND_TO_NEAREST_INT }>(values);
-            _mm_storeu_si128(vector.as_mut_ptr().cast(), stored);
+            let stored = _mm_loadu_si128(row.as_ptr().cast());
             _mm256_storeu_ps(wide.as_mut_ptr(), _mm256_cvtph_ps(stored));
         }
     }
@@ -385,8 +378,10 @@ fn bounded(
         unsafe { (_mm256_loadu_ps(part(0)), _mm256_loadu_ps(part(1)), _mm256_loadu_ps(part(2))) };
     let step = _mm256_mul_ps(scale, _mm256_set1_ps(queries.scales[query]));
     let estimate = _mm256_mul_ps(_mm256_cvtepi32_ps(sums), step);
-    let bound = _mm256_mul_ps(norm, _mm256_set1_ps(queries.errors[query]));
-    let bound = _mm256_fmadd_ps(error, _mm256_set1_ps(queries.norms[query]), bound);
+    // Not fused: bounds are the same bits on every machine.
+    let by_query = _mm256_mul_ps(norm, _mm256_set1_ps(queries.errors[query]));
+    let by_row = _mm256_mul_ps(error, _mm256_set1_ps(queries.norms[query]));
+    let bound = _mm256_add_ps(by_row, by_query);
     let upper = _mm256_add_ps(estimate, bound);
     let over = _mm256_cmp_ps::<_CMP_GT_OQ>(upper, _mm256_set1_ps(queries.floors[query]));
     let over = _mm256_movemask_ps(over) as u32;

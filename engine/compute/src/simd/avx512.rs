@@ -286,8 +286,10 @@ fn bounded(
         unsafe { (_mm512_loadu_ps(part(0)), _mm512_loadu_ps(part(1)), _mm512_loadu_ps(part(2))) };
     let step = _mm512_mul_ps(scale, _mm512_set1_ps(queries.scales[query]));
     let estimate = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), step);
-    let bound = _mm512_mul_ps(norm, _mm512_set1_ps(queries.errors[query]));
-    let bound = _mm512_fmadd_ps(error, _mm512_set1_ps(queries.norms[query]), bound);
+    // Not fused: bounds are the same bits on every machine.
+    let by_query = _mm512_mul_ps(norm, _mm512_set1_ps(queries.errors[query]));
+    let by_row = _mm512_mul_ps(error, _mm512_set1_ps(queries.norms[query]));
+    let bound = _mm512_add_ps(by_row, by_query);
     let upper = _mm512_add_ps(estimate, bound);
     let over = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(upper, _mm512_set1_ps(queries.floors[query]));
     if over != 0 {

@@ -48,12 +48,8 @@ fn dot(row: &[f16], query: &[f64]) -> f64 {
     reduce(sums)
 }
 
-fn encode_row(row: &[f32], vector: &mut [f16], codes: &mut [u8]) -> RowFactors {
-    let mut rotated = Vec::with_capacity(row.len());
-    for (value, stored) in row.iter().zip(vector) {
-        *stored = f16::from_f32(value.clamp(-f16::MAX.to_f32(), f16::MAX.to_f32()));
-        rotated.push(stored.to_f32());
-    }
+fn encode_row(row: &[f16], codes: &mut [u8]) -> RowFactors {
+    let mut rotated: Vec<f32> = row.iter().map(|value| value.to_f32()).collect();
     rotate(&mut rotated);
     let scale = scale_of(rotated.iter().fold(0.0, |max, x| f32::max(max, x.abs())));
     let mut squares = 0u32;

@@ -1,11 +1,12 @@
 //! Vectors on the device, kept like the state, and the searches over them.
 
 use cortexkg_compute::Device;
-use cortexkg_compute::index::{IndexOptions, Search, VectorIndex, Way};
+use cortexkg_compute::index::{IndexOptions, Originals, Search, VectorIndex, Way};
 use cortexkg_compute::kernels::shared::ranked::best;
 
 use crate::Error;
 use crate::state::State;
+use crate::state::vectors::narrow;
 
 /// Rows that one upload takes at most, so that a rebuild needs no second copy of everything.
 const UPLOAD_ROWS: usize = 1 << 14;
@@ -31,8 +32,8 @@ impl Rows {
         stale.dedup();
         // What was not told the device stays stale if it fails, since the caller then opens another device.
         for run in stale.chunk_by(|a, b| a + 1 == *b).flat_map(|run| run.chunks(UPLOAD_ROWS)) {
-            let values: Vec<f32> = run.iter().flat_map(|&row| state.vectors.row(row)).collect();
-            self.index.write(device, run[0] as usize, &values)?;
+            let values: Vec<u16> = run.iter().flat_map(|&row| state.vectors.bits(row)).copied().collect();
+            self.index.write(device, run[0] as usize, bytemuck::cast_slice(&values))?;
         }
         self.index.retire(stale.into_iter().filter(|&row| !state.items.get(row).alive));
         Ok(())
@@ -47,6 +48,7 @@ impl Rows {
     pub fn nearest(
         &mut self,
         device: &mut Device,
+        originals: Originals<'_>,
         queries: &[Vec<f32>],
         masks: &[Vec<u64>],
         k: usize,
@@ -54,7 +56,8 @@ impl Rows {
         way: Way,
     ) -> Result<Vec<Vec<(u32, f32)>>, Error> {
         let width = k.max(WIDTH_MIN);
-        let search = Search { queries: &queries.concat(), masks, k, score_min, width, way };
+        let (queries, originals) = (&queries.concat(), Some(originals));
+        let search = Search { queries, originals, masks, k, score_min, width, way };
         Ok(self.index.search(device, &search)?.lists)
     }
 
@@ -62,13 +65,14 @@ impl Rows {
     pub fn nearest_to_batch(
         &mut self,
         device: &mut Device,
+        originals: Originals<'_>,
         batch: &[Vec<f32>],
         alive: &[u64],
         k: usize,
         score_min: f32,
     ) -> Result<Vec<Vec<(u32, f32)>>, Error> {
         let masks = [alive.to_vec()];
-        let mut lists = self.nearest(device, batch, &masks, k, score_min, Way::Exact)?;
+        let mut lists = self.nearest(device, originals, batch, &masks, k, score_min, Way::Exact)?;
         if batch.len() < 2 {
             return Ok(lists);
         }
@@ -78,24 +82,16 @@ impl Rows {
         let earlier = |own: usize| (0..words).map(|word| mask_below(own.saturating_sub(word * 64))).collect();
         let masks: Vec<Vec<u64>> = (0..batch.len()).map(earlier).collect();
         let mut of_batch = Rows::new(device, self.dim);
-        of_batch.index.write(device, 0, &batch.concat())?;
-        let found = of_batch.nearest(device, batch, &masks, k, score_min, Way::Exact)?;
+        let values = narrow(&batch.concat()).0;
+        let originals = Originals::new(self.dim, bytemuck::cast_slice(&values));
+        of_batch.index.write(device, 0, bytemuck::cast_slice(&values))?;
+        let found = of_batch.nearest(device, originals, batch, &masks, k, score_min, Way::Exact)?;
         of_batch.index.destroy(device);
         for (list, found) in lists.iter_mut().zip(found) {
             list.extend(found.into_iter().map(|(place, score)| (rows + place, score)));
             best(list, k);
         }
         Ok(lists)
-    }
-
-    /// See `Resident::similarities`.
-    pub fn similarities(
-        &mut self,
-        device: &mut Device,
-        queries: &[Vec<f32>],
-        rows: &[Vec<u32>],
-    ) -> Result<Vec<Vec<f32>>, Error> {
-        Ok(self.index.scores(device, &queries.concat(), rows)?)
     }
 }
 

@@ -66,7 +66,7 @@ pub fn pools(
         vectors.iter().map(|vector| vector.iter().zip(&mean).map(|(v, m)| v - m).collect()).collect();
     let masks: Vec<Vec<u64>> =
         requests.iter().map(|request| state.items.mask(&request.tag_filter, request.time_range)).collect();
-    let nearest = resident.nearest(&centred, &masks, settings.pool_vector)?;
+    let nearest = resident.nearest(&state.vectors, &centred, &masks, settings.pool_vector)?;
 
     let mut scores = Vec::new();
     let mut lists = Vec::with_capacity(requests.len());
@@ -79,8 +79,8 @@ pub fn pools(
     }
     // One more query for every request: the mean, which turns the raw products into centred cosines.
     let rows: Vec<Vec<u32>> = lists.iter().flat_map(|list| [list.rows.clone(), list.rows.clone()]).collect();
-    let probes: Vec<Vec<f32>> = vectors.iter().flat_map(|vector| [vector.to_vec(), mean.clone()]).collect();
-    let products = resident.similarities(&probes, &rows)?;
+    let probes: Vec<f32> = vectors.iter().flat_map(|vector| [vector, mean.as_slice()].concat()).collect();
+    let products = state.vectors.originals().scores(&probes, &rows);
     let mean_square = dot(&mean, &mean);
     Ok(lists
         .into_iter()

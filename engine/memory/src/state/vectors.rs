@@ -1,5 +1,6 @@
 //! Embeddings of all rows in half precision, with their running mean.
 
+use cortexkg_compute::index::Originals;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,11 @@ impl Vectors {
     /// A row as stored.
     pub fn bits(&self, row: u32) -> &[u16] {
         &self.rows.0[row as usize * self.dim..][..self.dim]
+    }
+
+    /// All rows, as searches on a device want them.
+    pub fn originals(&self) -> Originals<'_> {
+        Originals::new(self.dim, bytemuck::cast_slice(&self.rows.0))
     }
 
     /// A row in single precision.
@@ -110,9 +116,10 @@ pub fn widen(bits: &[u16]) -> Vec<f32> {
     values
 }
 
-/// Single precision to half-precision bits.
+/// Single precision to half-precision bits; beyond its range the largest there is.
 pub fn narrow(values: &[f32]) -> Vector {
-    Vector(values.iter().map(|&value| f16::from_f32(value).to_bits()).collect())
+    let half = |value: &f32| f16::from_f32(value.clamp(f16::MIN.to_f32(), f16::MAX.to_f32()));
+    Vector(values.iter().map(|value| half(value).to_bits()).collect())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use cortexkg_engine::vectors::{Device, VectorIndex};
+use half::f16;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
@@ -30,7 +31,7 @@ impl Changes {
         &self,
         device: &mut Device,
         index: &mut VectorIndex,
-        base: &Matrix<f32>,
+        base: &Matrix<f16>,
         linked: bool,
         report: &mut Value,
     ) -> anyhow::Result<Vec<u64>> {

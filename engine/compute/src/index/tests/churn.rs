@@ -3,6 +3,7 @@
 
 use super::truth::Truth;
 use super::*;
+use crate::kernels::encode_rows::halves;
 
 const DIM: usize = 64;
 const WAYS: [Way; 3] = [Way::Exact, Way::Graph, Way::Auto];
@@ -26,6 +27,15 @@ struct Tally {
 }
 
 impl Tally {
+    fn note(&mut self, asked: Way, taken: Way) {
+        assert!(taken != Way::Auto && (asked != Way::Exact || taken == Way::Exact));
+        if asked == Way::Auto {
+            let walked = usize::from(taken == Way::Graph);
+            self.auto_walked += walked;
+            self.auto_scanned += 1 - walked;
+        }
+    }
+
     fn count(&mut self, bucket: &'static str, found: usize, wanted: usize) {
         match self.buckets.iter_mut().find(|known| known.0 == bucket) {
             Some(known) => (known.1, known.2) = (known.1 + found, known.2 + wanted),
@@ -50,7 +60,7 @@ impl Churn {
 
     fn write(&mut self, first: usize, count: usize) {
         let values = self.clusters.draw(&mut self.draw, count);
-        self.index.write(&mut self.device, first, &values).expect("memory");
+        self.index.write(&mut self.device, first, &halves(&values)).expect("memory");
         self.truth.write(first, &values);
     }
 
@@ -114,10 +124,18 @@ impl Churn {
         };
         let best: Vec<_> = (0..count).map(best).collect();
         for way in WAYS {
-            let search = Search { queries: &queries, masks: &masks, k, score_min, width: 64, way };
+            let search = Search {
+                queries: &queries,
+                originals: self.truth.originals(),
+                masks: &masks,
+                k,
+                score_min,
+                width: 64,
+                way,
+            };
             let found = self.index.search(&mut self.device, &search).expect("memory");
             assert_eq!(found.lists.len(), count);
-            self.note(way, found.way);
+            self.tally.note(way, found.way);
             for (query, list) in found.lists.iter().enumerate() {
                 self.check(&queries[query * DIM..][..DIM], mask(query), &search, list);
                 if found.way == Way::Exact {
@@ -146,24 +164,15 @@ impl Churn {
         }
     }
 
-    fn note(&mut self, asked: Way, taken: Way) {
-        assert!(taken != Way::Auto && (asked != Way::Exact || taken == Way::Exact));
-        if asked == Way::Auto {
-            let walked = usize::from(taken == Way::Graph);
-            self.tally.auto_walked += walked;
-            self.tally.auto_scanned += 1 - walked;
-        }
-    }
-
     /// A row that was just written is found by its own vector, in every way.
     fn finds_at_once(&mut self, first: usize, count: usize) {
         let row = first + self.draw.below(count);
         let values = self.clusters.draw(&mut self.draw, 1);
-        self.index.write(&mut self.device, row, &values).expect("memory");
+        self.index.write(&mut self.device, row, &halves(&values)).expect("memory");
         self.truth.write(row, &values);
         let mask = [mask_of(self.truth.len(), self.truth.live())];
         for way in WAYS {
-            let search = Search { masks: &mask, k: 1, ..ten_of_all(&values, way) };
+            let search = Search { masks: &mask, k: 1, ..ten_of_all(self.truth.originals(), &values, way) };
             let found = self.index.search(&mut self.device, &search).expect("memory");
             let score = self.truth.score(&values, row as u32).expect("live");
             assert_eq!(found.lists, [[(row as u32, score)]], "{way:?}");

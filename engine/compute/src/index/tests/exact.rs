@@ -5,8 +5,9 @@ use proptest::sample::select;
 
 use super::truth::Truth;
 use super::*;
-use crate::kernels::encode_rows::Rows as Kind;
+use crate::kernels::encode_rows::{Rows as Kind, halves};
 use crate::kernels::shared::row_shard::DIM_MULTIPLE;
+use crate::kernels::similarity_topk;
 
 #[derive(Clone, Copy, Debug)]
 enum Masked {
@@ -77,8 +78,9 @@ impl Plan {
         if self.many_shards {
             let padded = self.dim.next_multiple_of(DIM_MULTIPLE);
             // A batch must fit a buffer as well.
-            let batch = self.queries * padded.max(self.k.min(1_024)) * 4;
-            options.binding_bytes_max = Some((64 * padded * 2).max(batch) as u64);
+            let lists = self.queries * 4;
+            options.binding_bytes_max =
+                Some((64 * padded * 2).max(lists).max(4 * similarity_topk::K_MAX) as u64);
         }
         open(&options)
     }
@@ -101,12 +103,12 @@ impl Plan {
         for &(first, end) in &parts {
             if draw.below(3) == 0 {
                 let before = draw.many((end - first) * self.dim, Draw::normal);
-                index.write(device, first, &before).expect("memory");
+                index.write(device, first, &halves(&before)).expect("memory");
             }
         }
         for (first, end) in parts {
             let values = &values[first * self.dim..end * self.dim];
-            index.write(device, first, values).expect("memory");
+            index.write(device, first, &halves(values)).expect("memory");
             truth.write(first, values);
         }
         (index, truth)
@@ -139,7 +141,7 @@ proptest! {
         let queries: Vec<f32> =
             queries.iter().map(|value| (value * plan.magnitude).clamp(f32::MIN, f32::MAX)).collect();
         let masks = plan.masks(draw);
-        let k = plan.k.min(similarity_topk::K_MAX);
+        let k = plan.k.min(WANTED_MAX);
         let best = |query: usize, score_min: f32| {
             let mask = masks.get(query).or(masks.first());
             let allowed = |row| mask.is_none_or(|mask| is_allowed(mask, row));
@@ -148,7 +150,8 @@ proptest! {
         // A threshold that some rows meet exactly.
         let score_min = plan.score_min_at.and_then(|place| best(0, f32::NEG_INFINITY).get(place).map(|row| row.1));
         let score_min = score_min.unwrap_or(f32::NEG_INFINITY);
-        let search = Search { queries: &queries, masks: &masks, k: plan.k, score_min, width: 64, way: Way::Exact };
+        let originals = truth.originals();
+        let search = Search { queries: &queries, originals, masks: &masks, k: plan.k, score_min, width: 64, way: Way::Exact };
         let found = index.search(&mut device, &search).expect("memory");
         prop_assert_eq!(found.way, Way::Exact);
         prop_assert_eq!(found.lists.len(), plan.queries);
@@ -157,7 +160,7 @@ proptest! {
         }
         // Scores of listed rows are the same scores, wherever the rows lie.
         let listed: Vec<Vec<u32>> = found.lists.iter().map(|list| list.iter().map(|row| row.0).collect()).collect();
-        let scores = index.scores(&mut device, &queries, &listed).expect("memory");
+        let scores = originals.expect("there").scores(&queries, &listed);
         for (list, scores) in found.lists.iter().zip(scores) {
             prop_assert_eq!(list.iter().map(|row| row.1).collect::<Vec<_>>(), scores);
         }

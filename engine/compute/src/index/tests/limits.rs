@@ -3,18 +3,19 @@
 use super::truth::Truth;
 use super::*;
 use crate::Error;
+use crate::kernels::encode_rows::halves;
 
 const DIM: usize = 32;
 
 fn write(index: &mut VectorIndex, truth: &mut Truth, device: &mut Device, first: usize, values: &[f32]) {
-    index.write(device, first, values).expect("memory");
+    index.write(device, first, &halves(values)).expect("memory");
     truth.write(first, values);
 }
 
 /// Every way gives the best ten, whichever it takes. The width is such that a walk meets all rows.
 fn assert_all_found(index: &mut VectorIndex, truth: &Truth, device: &mut Device, queries: &[f32]) {
     for way in [Way::Exact, Way::Graph, Way::Auto] {
-        let search = Search { width: index.len(), ..ten_of_all(queries, way) };
+        let search = Search { width: index.len(), ..ten_of_all(truth.originals(), queries, way) };
         let found = index.search(device, &search).expect("memory");
         for (query, list) in queries.chunks_exact(DIM).zip(&found.lists) {
             assert_eq!(list, &truth.best(query, 10, f32::NEG_INFINITY, |_| true), "{way:?}");
@@ -36,7 +37,8 @@ fn rows_beyond_the_graph_are_found_before_it_grows() {
         let masks: Vec<Vec<u64>> = (0..3)
             .map(|_| mask_of(index.len(), (0..index.len() as u32).filter(|_| draw.below(3) == 0)))
             .collect();
-        let search = Search { masks: &masks, width: 2_000, ..ten_of_all(&queries, Way::Graph) };
+        let search =
+            Search { masks: &masks, width: 2_000, ..ten_of_all(truth.originals(), &queries, Way::Graph) };
         let found = index.search(&mut device, &search).expect("memory");
         for (query, list) in found.lists.iter().enumerate() {
             let allowed = |row| is_allowed(&masks[query], row);
@@ -118,7 +120,7 @@ fn rows_far_from_the_query_are_found_where_only_they_are_allowed() {
     let (mut gave_up, mut common) = (0, 0);
     // A batch of all would be scanned for.
     for (two, (halves, masks)) in queries.chunks(2 * DIM).zip(halves.chunks(2).zip(masks.chunks(2))) {
-        let search = Search { masks, k: 10, width: 16, ..ten_of_all(two, Way::Auto) };
+        let search = Search { masks, k: 10, width: 16, ..ten_of_all(truth.originals(), two, Way::Auto) };
         let found = index.search(&mut device, &search).expect("memory");
         assert_eq!(found.way, Way::Graph);
         assert_eq!(found.lists[0], halves[0][..10], "what was scanned for instead is exact");
@@ -144,12 +146,13 @@ fn rows_that_are_nearly_the_same_are_found_by_walks_too() {
             row.into_iter().map(move |x| x / length)
         };
         let rows: Vec<f32> = (0..groups * each).flat_map(|_| near_one(draw)).collect();
+        let rows = halves(&rows);
         let mut index = small_index(&device, DIM);
         index.write(&mut device, 0, &rows).expect("memory");
         tend_until_done(&mut index, &mut device);
         let queries: Vec<f32> = (0..100).flat_map(|_| near_one(draw)).collect();
         let mut search = |way| {
-            let search = Search { width: 256, ..ten_of_all(&queries, way) };
+            let search = Search { width: 256, ..ten_of_all(Some(Originals::new(DIM, &rows)), &queries, way) };
             index.search(&mut device, &search).expect("memory").lists
         };
         let (exact, walked) = (search(Way::Exact), search(Way::Graph));

@@ -4,6 +4,7 @@
 //! different graphs.
 
 use super::*;
+use crate::kernels::encode_rows::halves;
 
 const DIM: usize = 96;
 
@@ -17,23 +18,29 @@ fn answers(options: &DeviceOptions) -> Vec<Answer> {
     let mut index = small_index(&device, DIM);
     let clusters = Clusters::new(draw, 20, DIM);
     let rows = 1_500;
-    index.write(&mut device, 0, &clusters.draw(draw, rows)).expect("memory");
+    let mut values = halves(&clusters.draw(draw, rows));
+    index.write(&mut device, 0, &values).expect("memory");
     let mut answers = Vec::new();
     for part in [100, 700, usize::MAX] {
         index.tend(&mut device, part).expect("memory");
         let retired: Vec<u32> = draw.many(40, |draw| draw.below(rows) as u32);
         index.retire(retired.iter().copied());
         for row in retired.into_iter().take(20) {
-            index.write(&mut device, row as usize, &clusters.draw(draw, 1)).expect("memory");
+            let anew = halves(&clusters.draw(draw, 1));
+            index.write(&mut device, row as usize, &anew).expect("memory");
+            values[row as usize * DIM..][..DIM].copy_from_slice(&anew);
         }
         for count in [1, 7, 20] {
             let queries = clusters.draw(draw, count);
             let allowed: Vec<u32> = (0..rows as u32).filter(|_| draw.below(4) > 0).collect();
             for masks in [vec![], vec![mask_of(rows, allowed)]] {
                 for way in [Way::Exact, Way::Graph, Way::Auto] {
-                    let search = Search { masks: &masks, width: 16, ..ten_of_all(&queries, way) };
-                    let found = index.search(&mut device, &search).expect("memory");
-                    answers.push((found.way, found.gave_up, found.looked, found.lists));
+                    for originals in [Some(Originals::new(DIM, &values)), None] {
+                        let search =
+                            Search { masks: &masks, width: 16, ..ten_of_all(originals, &queries, way) };
+                        let found = index.search(&mut device, &search).expect("memory");
+                        answers.push((found.way, found.gave_up, found.looked, found.lists));
+                    }
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use super::truth::Truth;
 use super::*;
+use crate::kernels::encode_rows::halves;
 
 const DIM: usize = 64;
 const ROWS: usize = 2_500;
@@ -27,7 +28,7 @@ impl Stored {
     }
 
     fn write(&mut self, first: usize, values: &[f32]) {
-        self.index.write(&mut self.device, first, values).expect("memory");
+        self.index.write(&mut self.device, first, &halves(values)).expect("memory");
         self.truth.write(first, values);
     }
 
@@ -38,7 +39,8 @@ impl Stored {
 
     /// What walks without a mask find of the best ten live rows.
     fn recall(&mut self, queries: &[f32]) -> f64 {
-        let found = self.index.search(&mut self.device, &ten_of_all(queries, Way::Graph)).expect("memory");
+        let search = ten_of_all(self.truth.originals(), queries, Way::Graph);
+        let found = self.index.search(&mut self.device, &search).expect("memory");
         assert_eq!(found.way, Way::Graph);
         let best = |query| self.truth.best(query, 10, f32::NEG_INFINITY, |_| true);
         let best: Vec<_> = queries.chunks_exact(DIM).map(best).collect();
@@ -68,7 +70,8 @@ fn nothing_retired_is_walked_to_and_the_others_are_found_as_before() {
     stored.retire(&retired);
     tend_until_done(&mut stored.index, &mut stored.device);
     assert_eq!(stored.index.linked(), ROWS - retired.len());
-    let found = stored.index.search(&mut stored.device, &ten_of_all(&own, Way::Graph)).expect("memory");
+    let search = ten_of_all(stored.truth.originals(), &own, Way::Graph);
+    let found = stored.index.search(&mut stored.device, &search).expect("memory");
     for list in &found.lists {
         assert_eq!(list.len(), 10);
         let live = |row: &(u32, f32)| !retired.contains(&row.0);

@@ -11,7 +11,7 @@
 use crate::Result;
 use crate::buffer::Buffer;
 use crate::device::Device;
-use crate::simd::{BLOCK_ROWS, CODE_ZERO, SignProbe, Simd, fetch};
+use crate::simd::{BLOCK_ROWS, CODE_ZERO, RowFactors, SignProbe, Simd, fetch};
 
 /// Rows a graph can have: their ids share a word with three flags.
 pub const GRAPH_ROWS_MAX: usize = 1 << 29;
@@ -113,6 +113,11 @@ impl<'a> CodedRows<'a> {
     /// Length of a row as coded.
     pub fn norm(&self, row: u32) -> f32 {
         self.factor(row, 2)
+    }
+
+    /// All that is kept of a row beside its codes.
+    pub fn factors(&self, row: u32) -> RowFactors {
+        RowFactors { scale: self.factor(row, 0), error: self.factor(row, 1), norm: self.factor(row, 2) }
     }
 
     fn factor(&self, row: u32, kind: usize) -> f32 {

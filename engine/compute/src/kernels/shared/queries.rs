@@ -15,8 +15,6 @@ pub(crate) struct Queries {
     scales: Vec<f32>,
     norms: Vec<f32>,
     errors: Vec<f32>,
-    /// Power of two each query was multiplied by.
-    pub units: Vec<f64>,
 }
 
 impl Queries {
@@ -30,14 +28,13 @@ impl Queries {
             scales: Vec::with_capacity(count),
             norms: Vec::with_capacity(count),
             errors: Vec::with_capacity(count),
-            units: Vec::with_capacity(count),
         };
         queries.chunks_exact(dim).for_each(|query| coded.push(simd, query));
         coded
     }
 
     fn push(&mut self, simd: &Simd, query: &[f32]) {
-        let unit = power_of_two_under(largest(query)).recip();
+        let unit = unit_of(query);
         let mut rotated: Vec<f32> = query.iter().map(|&value| (f64::from(value) * unit) as f32).collect();
         let first = self.codes.len();
         self.codes.resize(first + self.dim, 0);
@@ -47,7 +44,6 @@ impl Queries {
         self.errors.push((error * (1.0 + SLACK) + norm * SLACK) as f32);
         self.offsets.push(-CODE_ZERO * factors.sum);
         self.scales.push(factors.scale);
-        self.units.push(unit);
     }
 
     /// Number of queries.
@@ -87,6 +83,11 @@ impl Queries {
 /// For what rounds on the way to a bound, as a share of |row| |query|: rotating the row and the query, 14 * 2^-24 each;
 /// estimate and bound in f32, a few 2^-24. A row's length is at most 1.8 times its `norm`, so 8 * 2^-20 covers twice that.
 const SLACK: f64 = 1.0 / (1 << 17) as f64;
+
+/// What a query is multiplied by: the power of two that brings its largest magnitude into 1..2.
+pub(crate) fn unit_of(query: &[f32]) -> f64 {
+    power_of_two_under(largest(query)).recip()
+}
 
 /// The largest power of two that is not over `value`; 1 for zero.
 fn power_of_two_under(value: f32) -> f64 {

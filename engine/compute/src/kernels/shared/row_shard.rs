@@ -1,22 +1,20 @@
 //! `RowShard`: the device arrays of one shard of stored vectors, and their layout.
 //!
-//! Per row: the vector in f16, 7-bit codes of it after a rotation, and three factors that turn an integer product of codes
-//! into a score with an error bound (`simd::RowFactors`). Rows lie one after the other, so that one copy of the codes serves
+//! Per row: 7-bit codes of the vector after a rotation, and three factors that turn an integer product of codes into a score
+//! with an error bound (`simd::RowFactors`). The vector itself stays with whoever stored it (`index::Originals`): it is read
+//! for a handful of rows a search, and would take twice the memory of the codes. Rows lie one after the other, so that one copy of the codes serves
 //! scans of many rows and walks from row to row; factors are grouped over blocks of 32 rows:
 //!
-//! - `vectors`: row * dim + d
 //! - `codes`: bytes row * dim + d, in words of four
 //! - `factors`: (block * 3 + kind) * 32 + row % 32, kinds scale, error, norm
 //!
 //! A shard is bounded by the device's binding limit; who stores more rows keeps several and passes each kernel the
 //! id of the shard's first row.
 
-use half::f16;
-
+use crate::Result;
 use crate::buffer::Buffer;
 use crate::device::Device;
 use crate::simd::{BLOCK_ROWS, CodeBlock};
-use crate::{Error, Result};
 
 /// Vectors have a multiple of this many dimensions; callers pad with zeros, which changes no inner product.
 pub const DIM_MULTIPLE: usize = 32;
@@ -26,8 +24,6 @@ pub const DIM_MAX: usize = 8_192;
 /// Device arrays of up to `capacity` rows.
 #[derive(Debug)]
 pub struct RowShard {
-    /// Rows in f16, `[capacity][dim]`.
-    pub vectors: Buffer<f16>,
     /// Packed codes, `[capacity][dim / 4]`.
     pub codes: Buffer<u32>,
     /// Scales, errors and norms, `[capacity / 32][3][32]`.
@@ -41,19 +37,14 @@ impl RowShard {
     pub fn create(device: &mut Device, dim: usize, capacity: usize) -> Result<RowShard> {
         assert!(dim_is_valid(dim), "rows of {dim} dimensions, this is a bug");
         let capacity = capacity.next_multiple_of(BLOCK_ROWS).max(BLOCK_ROWS);
-        let vectors = device.create("row vectors", capacity * dim)?;
-        let codes = match device.create("row codes", capacity * dim / 4) {
-            Ok(codes) => codes,
-            Err(error) => return Err(undo(device, error, [vectors])),
-        };
-        let factors = match device.create("row factors", capacity * 3) {
-            Ok(factors) => factors,
+        let codes = device.create("row codes", capacity * dim / 4)?;
+        match device.create("row factors", capacity * 3) {
+            Ok(factors) => Ok(RowShard { codes, factors, dim, capacity }),
             Err(error) => {
                 device.destroy(codes);
-                return Err(undo(device, error, [vectors]));
+                Err(error)
             }
-        };
-        Ok(RowShard { vectors, codes, factors, dim, capacity })
+        }
     }
 
     /// Makes room for `capacity` rows, keeping those there are. On failure the shard is as it was, or some of its
@@ -64,9 +55,6 @@ impl RowShard {
             return Ok(());
         }
         // An earlier attempt may have stopped half-way.
-        if self.vectors.len() < capacity * self.dim {
-            device.grow(&mut self.vectors, capacity * self.dim)?;
-        }
         if self.codes.len() < capacity * self.dim / 4 {
             device.grow(&mut self.codes, capacity * self.dim / 4)?;
         }
@@ -79,7 +67,6 @@ impl RowShard {
 
     /// Frees the arrays.
     pub fn destroy(self, device: &mut Device) {
-        device.destroy(self.vectors);
         device.destroy(self.codes);
         device.destroy(self.factors);
     }
@@ -96,19 +83,14 @@ impl RowShard {
 
     /// Device bytes of one row.
     pub fn bytes_per_row(dim: usize) -> usize {
-        dim * 3 + 12
+        dim + 12
     }
 
-    /// Most rows one shard can have on a device with this binding limit: the f16 vectors are the largest array.
+    /// Most rows one shard can have on a device with this binding limit: the codes are the largest array.
     pub fn capacity_max(dim: usize, binding_bytes_max: u64) -> usize {
-        let rows = (binding_bytes_max / (2 * dim as u64)).min(u64::from(u32::MAX)) as usize;
+        let rows = (binding_bytes_max / dim as u64).min(u64::from(u32::MAX)) as usize;
         rows / BLOCK_ROWS * BLOCK_ROWS
     }
-}
-
-fn undo<const N: usize>(device: &mut Device, error: Error, made: [Buffer<f16>; N]) -> Error {
-    made.into_iter().for_each(|buffer| device.destroy(buffer));
-    error
 }
 
 /// True for dimensions that rows can have.

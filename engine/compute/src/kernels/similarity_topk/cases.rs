@@ -1,4 +1,4 @@
-//! Inputs of `similarity_topk`: sizes around blocks, distributions that strain the bound, masks, thresholds, shards.
+//! Inputs of `similarity_topk`: sizes around blocks, distributions that strain the bound, masks, floors, shards.
 
 use super::{Params, mask_words};
 use crate::case::{Case, Draw};
@@ -11,16 +11,16 @@ pub(super) struct Shape {
     pub queries: usize,
     pub k: usize,
     pub masks: usize,
-    pub score_min: f32,
+    pub floor: f32,
     pub row_base: u32,
 }
 
 const SMALL: Shape =
-    Shape { rows: 300, dim: 64, queries: 7, k: 10, masks: 0, score_min: f32::NEG_INFINITY, row_base: 0 };
+    Shape { rows: 300, dim: 64, queries: 7, k: 10, masks: 0, floor: f32::NEG_INFINITY, row_base: 0 };
 
 pub(super) fn case(draw: &mut Draw, name: &str, stored: Rows, asked: Rows, shape: &Shape) -> Case {
-    let &Shape { rows, dim, queries, k, masks, score_min, row_base } = shape;
-    let (vectors, codes, factors) = encoded(&stored.draw(draw, rows, dim), dim);
+    let &Shape { rows, dim, queries, k, masks, floor, row_base } = shape;
+    let (codes, factors) = encoded(&stored.draw(draw, rows, dim), dim);
     let words = mask_words(rows);
     let params = Params {
         dim: dim as u32,
@@ -30,7 +30,6 @@ pub(super) fn case(draw: &mut Draw, name: &str, stored: Rows, asked: Rows, shape
         k: k as u32,
         masks: masks as u32,
         mask_words: words as u32,
-        score_min,
     };
     // Sparse in places, so that whole blocks fall away.
     let mask = draw.many((masks * words).max(1), |draw| match draw.below(3) {
@@ -40,12 +39,13 @@ pub(super) fn case(draw: &mut Draw, name: &str, stored: Rows, asked: Rows, shape
     });
     let name = format!("{name} {stored:?}/{asked:?} {rows} x {dim}, {queries} queries, k {k}");
     Case::new(name, &params)
-        .bind(&vectors)
         .bind(&codes)
         .bind(&factors)
         .bind(&asked.draw(draw, queries, dim))
         .bind(&mask)
+        .bind(&vec![floor; queries])
         .bind(&vec![7u32; queries * k + 3])
+        .bind(&vec![7.0f32; queries * k + 3])
         .bind(&vec![7.0f32; queries * k + 3])
 }
 
@@ -63,7 +63,7 @@ pub(super) fn cases(seed: u64) -> Vec<Case> {
     for queries in [1, 2, 3, 4, 5, 6, 8, 13, 257] {
         cases.push(case(draw, "batch", Rows::Clustered, Rows::Uniform, &Shape { queries, ..SMALL }));
     }
-    for k in [1, 2, 100, 300, 301, 1_024] {
+    for k in [1, 2, 100, 300, 301, 2_048] {
         cases.push(case(draw, "k", Rows::Clustered, Rows::Clustered, &Shape { k, ..SMALL }));
         cases.push(case(
             draw,
@@ -77,9 +77,9 @@ pub(super) fn cases(seed: u64) -> Vec<Case> {
         cases.push(case(draw, "masks", Rows::Uniform, Rows::Uniform, &Shape { masks, rows: 1_000, ..SMALL }));
         cases.push(case(draw, "masks", Rows::Ties, Rows::Ties, &Shape { masks, rows: 70, k: 70, ..SMALL }));
     }
-    for score_min in [-1.0, 0.0, 3.0, 1e30] {
-        cases.push(case(draw, "score_min", Rows::Uniform, Rows::Uniform, &Shape { score_min, ..SMALL }));
-        cases.push(case(draw, "score_min", Rows::Ties, Rows::Ties, &Shape { score_min, ..SMALL }));
+    for floor in [-1.0, 0.0, 3.0, 1e30] {
+        cases.push(case(draw, "floor", Rows::Uniform, Rows::Uniform, &Shape { floor, ..SMALL }));
+        cases.push(case(draw, "floor", Rows::Ties, Rows::Ties, &Shape { floor, ..SMALL }));
     }
     cases.push(case(draw, "shard", Rows::Ties, Rows::Ties, &Shape { row_base: u32::MAX - 300, ..SMALL }));
     for dim in [32, 96, 384, 8_192] {

@@ -1,24 +1,23 @@
-//! The CPU form: scan codes, keep what the bound cannot exclude, re-rank in f64.
+//! The CPU form.
 //!
-//! Work is cut into tasks of a range of rows by a group of queries. In a task, each block of codes is loaded once
-//! and meets every query of the group while it is in the first-level cache. Each task's list is exact, so how the
-//! work was cut, and by how many threads, cannot be seen in the result.
+//! Work is cut into tasks of a range of rows by a group of queries. In a task, each block of codes is loaded once and meets every
+//! query of the group while it is in the first-level cache. Rows over the query's floor enter its list; the floor rises with
+//! the list. How the work was cut, and by how many threads, cannot be seen in the result.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Params;
-use super::shortlist::{Scorer, Shortlist};
+use super::leaders::{Leader, Leaders};
 use crate::args::Args;
 use crate::kernels::shared::queries::Queries;
-use crate::kernels::shared::ranked::{NO_ROW, NO_SCORE, Ranked, ascending, from_ascending};
+use crate::kernels::shared::ranked::{ascending, from_ascending};
 use crate::kernels::shared::row_shard::code_block;
 use crate::parallel::collect_in_parallel;
 use crate::simd::{BLOCK_ROWS, CodeBlock, RowFactors, Simd, fetch, score_bound};
-use half::f16;
 
 /// Queries that share a pass over the codes: their own codes stay in the second-level cache.
 const GROUP_QUERIES: usize = 256;
-/// Fewest blocks of a task. Each task starts without a floor, so short ones re-rank too much.
+/// Fewest blocks of a task. Each task starts without a floor, so short ones keep too much.
 const TASK_BLOCKS_MIN: usize = 64;
 /// The same in rows.
 pub(super) const TASK_ROWS_MIN: usize = TASK_BLOCKS_MIN * BLOCK_ROWS;
@@ -33,58 +32,45 @@ const TASKS_PER_THREAD: usize = 2;
 struct Scan<'a> {
     params: Params,
     simd: &'static Simd,
-    vectors: &'a [f16],
     codes: &'a [u32],
     factors: &'a [f32],
     masks: &'a [u64],
-    /// The queries in f64.
-    exact: Vec<f64>,
+    floors: &'a [f32],
 }
 
 pub(super) fn cpu(args: &mut Args<'_>) {
     let params: Params = args.params();
-    let (dim, k) = (params.dim as usize, params.k as usize);
-    let queries = &args.read::<f32>(3)[..params.queries as usize * dim];
+    let (dim, count) = (params.dim as usize, params.queries as usize);
+    let queries = &args.read::<f32>(2)[..count * dim];
     let scan = Scan {
         params,
         simd: args.simd(),
-        vectors: args.read(0),
-        codes: args.read(1),
-        factors: args.read(2),
-        masks: args.read(4),
-        exact: queries.iter().map(|&value| f64::from(value)).collect(),
+        codes: args.read(0),
+        factors: args.read(1),
+        masks: args.read(3),
+        floors: args.read(4),
     };
-    let places = params.queries as usize * k;
-    let ids = &mut args.write::<u32>(5)[..places];
-    let scores = &mut args.write::<f32>(6)[..places];
-
     let groups: Vec<&[f32]> = queries.chunks(GROUP_QUERIES * dim).collect();
     let groups = collect_in_parallel(groups.len(), |group| Queries::new(scan.simd, groups[group], dim));
     let blocks = (params.rows as usize).div_ceil(BLOCK_ROWS);
     let part_blocks = part_blocks(blocks, groups.len(), rayon::current_num_threads());
     let parts = blocks.div_ceil(part_blocks).max(1);
-    let floors: Vec<SharedFloor> = (0..params.queries).map(|_| SharedFloor::default()).collect();
+    let floors: Vec<SharedFloor> = (0..count).map(|_| SharedFloor::default()).collect();
     let tasks = collect_in_parallel(groups.len() * parts, |task| {
         let (group, part) = (task / parts, task % parts);
         let range = part * part_blocks..((part + 1) * part_blocks).min(blocks);
         scan.task(&groups[group], group * GROUP_QUERIES, range, &floors)
     });
-
-    let lists = ids.chunks_exact_mut(k).zip(scores.chunks_exact_mut(k)).enumerate();
-    for (query, (ids, scores)) in lists {
+    let lists = (0..count).map(|query| {
         let (group, place) = (query / GROUP_QUERIES, query % GROUP_QUERIES);
-        let found = tasks[group * parts..(group + 1) * parts].iter().flat_map(|part| &part[place]);
-        let mut ranked: Vec<Ranked> = found.copied().collect();
+        let mut list: Vec<Leader> =
+            tasks[group * parts..][..parts].iter().flat_map(|part| &part[place]).copied().collect();
         if parts > 1 {
-            ranked.sort_unstable_by(Ranked::order);
+            list.sort_unstable_by(Leader::order);
         }
-        ids.fill(NO_ROW);
-        scores.fill(NO_SCORE);
-        for (place, row) in ranked.into_iter().take(k).enumerate() {
-            ids[place] = params.row_base + row.id;
-            scores[place] = row.score;
-        }
-    }
+        list
+    });
+    super::write_lists(args, lists);
 }
 
 fn row_factors(block: &CodeBlock<'_>, lane: usize) -> RowFactors {
@@ -129,23 +115,12 @@ impl Scan<'_> {
         first: usize,
         blocks: std::ops::Range<usize>,
         shared: &[SharedFloor],
-    ) -> Vec<Vec<Ranked>> {
-        let Params { k, score_min, .. } = self.params;
-        let dim = self.params.dim as usize;
+    ) -> Vec<Vec<Leader>> {
+        let (dim, k) = (self.params.dim as usize, self.params.k as usize);
         let count = queries.len();
-        let scorer = |query: usize| Scorer {
-            simd: self.simd,
-            vectors: self.vectors,
-            dim,
-            query: &self.exact[(first + query) * dim..][..dim],
-            unit: queries.units[query],
-        };
-        let floor_min = |query: usize| {
-            let scorer = scorer(query);
-            scorer.floor(scorer.scaled_down(score_min)).next_down().max(shared[first + query].get())
-        };
-        let mut floors: Vec<f32> = (0..count).map(floor_min).collect();
-        let mut lists: Vec<Shortlist> = (0..count).map(|_| Shortlist::new(k as usize)).collect();
+        let floor = |query: usize| self.floors[first + query].max(shared[first + query].get());
+        let mut floors: Vec<f32> = (0..count).map(floor).collect();
+        let mut lists: Vec<Leaders> = (0..count).map(|_| Leaders::new(k)).collect();
         let mut active: Vec<u32> = Vec::with_capacity(count);
         let mut allowed = vec![0u32; count];
         let mut hits = vec![0u32; count];
@@ -172,7 +147,7 @@ impl Scan<'_> {
             if active.is_empty() {
                 continue;
             }
-            // 2. Bounds from the codes.
+            // 2. Estimates of the rows whose upper end is over the floor.
             let codes = code_block(self.codes, self.factors, dim, block);
             let (hits, estimates) = (&mut hits[..active.len()], &mut estimates[..active.len() * BLOCK_ROWS]);
             let sparse = allowed[..active.len()].iter().all(|rows| rows.count_ones() <= SPARSE_ROWS);
@@ -186,27 +161,26 @@ impl Scan<'_> {
             } else {
                 self.simd.scan_block(&codes, &queries.scan(&floors), &active, &mut scratch, hits, estimates);
             }
-            // 3. Rows over the floor go to the shortlist.
+            // 3. They go to the lists.
             for (place, &query) in active.iter().enumerate() {
                 let mut rows = hits[place] & allowed[place];
                 if rows == 0 {
                     continue;
                 }
                 let query = query as usize;
-                let scorer = scorer(query);
                 let (norm, error) = queries.bounds(query);
                 while rows != 0 {
                     let lane = rows.trailing_zeros() as usize;
                     rows &= rows - 1;
                     let bound = score_bound(&row_factors(&codes, lane), norm, error);
                     let row = (block * BLOCK_ROWS + lane) as u32;
-                    let estimate = estimates[place * BLOCK_ROWS + lane];
-                    lists[query].push(row, estimate, bound, &mut floors[query], &scorer);
+                    let leader = Leader::new(row, estimates[place * BLOCK_ROWS + lane], bound);
+                    lists[query].push(leader, &mut floors[query]);
                 }
             }
         }
-        let finish = |(query, list): (usize, Shortlist)| {
-            let best = list.finish(score_min, &mut floors[query], &scorer(query));
+        let finish = |(query, list): (usize, Leaders)| {
+            let best = list.finish(&mut floors[query]);
             shared[first + query].raise(floors[query]);
             best
         };
