@@ -140,13 +140,3 @@ fn entry_points_have_the_workgroup_of_the_descriptor() {
         }
     }
 }
-
-#[test]
-fn dispatches_of_less_scratch_than_grid_stride_in_one_direction() {
-    // With scratch by workgroup the back end cuts the grid in x alone.
-    for (kernel, source, _) in parsed() {
-        if matches!(source.scratch, Scratch::Workgroup(_)) {
-            assert!(matches!(kernel.grid.y, cortexkg_compute::Extent::One), "{}", kernel.name);
-        }
-    }
-}
