@@ -12,7 +12,8 @@ struct Params {
     mask_words: u32,
 }
 
-@group(0) @binding(0) var<storage, read> codes: array<u32>;
+// Sixteen codes at a time.
+@group(0) @binding(0) var<storage, read> codes: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read> factors: array<f32>;
 @group(0) @binding(2) var<storage, read> queries: array<f32>;
 @group(0) @binding(3) var<storage, read> masks: array<vec2<u32>>;
@@ -37,7 +38,7 @@ var<workgroup> held_told: u32;
 var<workgroup> floor_key: u32;
 var<workgroup> largest: atomic<u32>;
 var<workgroup> largest_told: u32;
-var<workgroup> query_codes: array<u32, DIM_WORDS_MAX>;
+var<workgroup> query_codes: array<vec4<u32>, DIM_VECTORS_MAX>;
 var<workgroup> code_sum: atomic<i32>;
 // Squares of the query, and of what its codes leave out.
 var<workgroup> squares: array<vec2<f32>, WORKGROUP_SIZE>;
@@ -188,7 +189,7 @@ fn code_query(query: u32, lane: u32) {
             sum += i32(code);
             packed |= (bitcast<u32>(i32(code)) & 0xffu) << (8u * byte);
         }
-        query_codes[word] = packed;
+        query_codes[word / 4u][word % 4u] = packed;
     }
     atomicAdd(&code_sum, sum);
     squares[lane] = own_squares;
@@ -318,11 +319,19 @@ fn scan(
 
 // Pushes a row whose upper end is over the floor.
 fn look_at(row: u32) {
-    let words = params.dim / 4u;
-    var sum = 0;
-    for (var word = 0u; word < words; word++) {
-        sum += dot4I8Packed(codes[row * words + word], query_codes[word]);
+    let vectors = params.dim / 16u;
+    var sums = vec4(0);
+    for (var at = 0u; at < vectors; at++) {
+        let row_codes = codes[row * vectors + at];
+        let own = query_codes[at];
+        sums += vec4(
+            dot4I8Packed(row_codes.x, own.x),
+            dot4I8Packed(row_codes.y, own.y),
+            dot4I8Packed(row_codes.z, own.z),
+            dot4I8Packed(row_codes.w, own.w),
+        );
     }
+    let sum = (sums.x + sums.y) + (sums.z + sums.w);
     let at = row / BLOCK_ROWS * 3u * BLOCK_ROWS + row % BLOCK_ROWS;
     let estimate = f32(sum - CODE_ZERO * atomicLoad(&code_sum)) * (factors[at] * query_scale);
     let bound = factors[at + BLOCK_ROWS] * query_bounds.x + factors[at + 2u * BLOCK_ROWS] * query_bounds.y;

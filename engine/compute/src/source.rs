@@ -36,7 +36,7 @@ pub struct Text {
     pub text: &'static str,
 }
 
-/// A number, or a table of them, that a text knows by name.
+/// A number that a text knows by name.
 #[derive(Clone, Copy, Debug)]
 pub enum Constant {
     /// Unsigned.
@@ -45,8 +45,6 @@ pub enum Constant {
     I32(i32),
     /// A finite float, every bit of it.
     F32(f32),
-    /// A table of unsigned words.
-    Table(&'static [u32]),
 }
 
 /// Memory that a device form needs beside its bindings: 4-byte words, bound after the last of them. What it holds at first is not
@@ -88,18 +86,10 @@ impl Source {
             (Target::Wgsl, Constant::F32(value)) => {
                 writeln!(text, "const {name}: f32 = {}f;", Decimal(value))
             }
-            // A constant array that is indexed by what is not constant would be copied at each use; a private one is made once.
-            (Target::Wgsl, Constant::Table(values)) => {
-                let (len, values) = (values.len(), Words(values));
-                writeln!(text, "var<private> {name}: array<u32, {len}> = array<u32, {len}>({values});")
-            }
             (Target::Cuda, Constant::U32(value)) => writeln!(text, "#define {name} {value}u"),
             (Target::Cuda, Constant::I32(value)) => writeln!(text, "#define {name} ({value})"),
             (Target::Cuda, Constant::F32(value)) => {
                 writeln!(text, "#define {name} {}f", Decimal(value))
-            }
-            (Target::Cuda, Constant::Table(values)) => {
-                writeln!(text, "__constant__ unsigned {name}[{}] = {{{}}};", values.len(), Words(values))
             }
         };
         written.expect("a string takes everything");
@@ -116,11 +106,26 @@ impl fmt::Display for Decimal {
     }
 }
 
-/// Words with commas between them.
-struct Words<'a>(&'a [u32]);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::weight_decay::KERNEL;
 
-impl fmt::Display for Words<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|word| write!(f, "{word}u,"))
+    static SHARED: Text = Text { constants: &[("A", Constant::U32(7))], text: "shared\n" };
+    static OWN: Text = Text {
+        constants: &[("B", Constant::I32(i32::MIN)), ("C", Constant::F32(0.1)), ("D", Constant::F32(1e-20))],
+        text: "own\n",
+    };
+
+    #[test]
+    fn numbers_stand_before_the_text_that_wants_them() {
+        let wgsl = Source::wgsl(&[&SHARED, &OWN]);
+        let lines = "const WORKGROUP_SIZE: u32 = 64u;|const A: u32 = 7u;|shared|const B: i32 = i32(-2147483648);\
+                     |const C: f32 = 1e-1f;|const D: f32 = 1e-20f;|own|";
+        assert_eq!(wgsl.text(&KERNEL), lines.replace('|', "\n"));
+        let cuda = Source { target: Target::Cuda, ..wgsl };
+        let lines = "#define WORKGROUP_SIZE 64u|#define A 7u|shared|#define B (-2147483648)|#define C 1e-1f\
+                     |#define D 1e-20f|own|";
+        assert_eq!(cuda.text(&KERNEL), lines.replace('|', "\n"));
     }
 }

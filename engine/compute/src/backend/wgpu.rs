@@ -171,9 +171,9 @@ impl Wgpu {
 
 /// A recording on its way to a command buffer.
 struct Encoding {
-    encoder: CommandEncoder,
-    /// Open while one dispatch follows another.
+    /// Open while one dispatch follows another. Dropped before the encoder, of which it is a part.
     pass: Option<ComputePass<'static>>,
+    encoder: CommandEncoder,
     staging: Staging,
     readback: Option<wgpu::Buffer>,
     reads: Vec<Read>,

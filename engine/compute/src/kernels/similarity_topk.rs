@@ -92,7 +92,7 @@ static WGSL: Text = Text {
         ("BLOCK_ROWS", Constant::U32(BLOCK_ROWS as u32)),
         ("CODE_MAX", Constant::F32(CODE_MAX as f32)),
         ("CODE_ZERO", Constant::I32(CODE_ZERO)),
-        ("DIM_WORDS_MAX", Constant::U32(DIM_MAX as u32 / 4)),
+        ("DIM_VECTORS_MAX", Constant::U32(DIM_MAX as u32 / 16)),
         ("NO_ROW", Constant::U32(NO_ROW)),
         ("SLACK", Constant::F32(SLACK as f32)),
     ],

@@ -5,7 +5,7 @@ use crate::compare::{Output, compare};
 use crate::device::{Device, DeviceChoice, DeviceOptions};
 use crate::kernel::Target;
 use crate::kernels::shared::plasticity::WEIGHT_MAX;
-use crate::kernels::{KERNELS, graph_levels, weight_decay};
+use crate::kernels::{KERNELS, graph_levels, similarity_topk, weight_decay};
 use crate::recording::Recording;
 use crate::{Case, Draw, Error};
 
@@ -76,6 +76,27 @@ fn few_workgroups_do_the_work_of_many() {
             }
         }
     }
+}
+
+#[test]
+fn rows_of_one_score_come_by_id() {
+    let Some(backend) = open() else { return };
+    let mut gpu = device(backend);
+    let law = DeviceOptions { choice: DeviceChoice::CpuReference, ..Default::default() };
+    let mut law = Device::open(&law).expect("the CPU");
+    let kernel = &similarity_topk::KERNEL;
+    let mut equal = 0;
+    for case in (kernel.cases)(5).iter().filter(|case| case.name.starts_with("kinds")) {
+        let [ids, uppers] = ["ids", "uppers"]
+            .map(|name| kernel.bindings.iter().position(|binding| binding.name == name).expect("an output"));
+        let sides = [&mut law, &mut gpu].map(|device| case.play(kernel, device).expect("a small case"));
+        // The tolerance of the kernel forgives that rows change places; with the same scores there is no reason for it.
+        if sides[0][uppers] == sides[1][uppers] {
+            assert!(sides[0][ids] == sides[1][ids], "{}", case.name);
+            equal += 1;
+        }
+    }
+    assert!(equal > 5, "scores are the same in {equal} cases alone");
 }
 
 #[test]
