@@ -1,6 +1,9 @@
 // A query and a share of the rows a workgroup. Each codes its query, then goes through its rows, one an invocation: those over the
 // floor are pushed to a buffer that is sorted and cut to the best k when it is full, which raises the floor. `merge` pushes the
 // lists of a query's workgroups to the buffer of the first.
+//
+// Lengths are summed up as pairs of floats and no product is fused into a sum, so scores have the bits of the host forms, which
+// compute lengths in f64.
 
 struct Params {
     dim: u32,
@@ -40,8 +43,8 @@ var<workgroup> largest: atomic<u32>;
 var<workgroup> largest_told: u32;
 var<workgroup> query_codes: array<vec4<u32>, DIM_VECTORS_MAX>;
 var<workgroup> code_sum: atomic<i32>;
-// Squares of the query, and of what its codes leave out.
-var<workgroup> squares: array<vec2<f32>, WORKGROUP_SIZE>;
+// Squares of the query, and of what its codes leave out: sums and what is left of them.
+var<workgroup> squares: array<array<vec2<f32>, 2>, WORKGROUP_SIZE>;
 var<workgroup> query_scale: f32;
 // At least the length of the query, and of what its codes leave out with the rounding of estimates.
 var<workgroup> query_bounds: vec2<f32>;
@@ -120,6 +123,37 @@ fn quotient(a: f32, b: f32) -> f32 {
     return f32(whole) * power_of_two(exponent - 23);
 }
 
+// A number as it was rounded: no compiler may fuse or rearrange what made it, since it cannot know that lists are short.
+fn exactly(value: f32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(value) ^ (params.k >> 31u));
+}
+
+// A sum and what is left of it, plus a number (Knuth's exact sum).
+fn plus(sum: vec2<f32>, number: f32) -> vec2<f32> {
+    let whole = exactly(sum.x + number);
+    let added = exactly(whole - sum.x);
+    return vec2(whole, sum.y + ((sum.x - (whole - added)) + (number - added)));
+}
+
+// Plus the square of a number, as three exact products of its halves.
+fn plus_square(sum: vec2<f32>, number: f32) -> vec2<f32> {
+    let upper = bitcast<f32>(bitcast<u32>(number) & 0xfffff000u);
+    let lower = number - upper;
+    return plus(plus(plus(sum, upper * upper), 2.0 * upper * lower), lower * lower);
+}
+
+// The root of such a sum, and what is left of it.
+fn root_of(sum: vec2<f32>) -> vec2<f32> {
+    let root = sqrt(sum.x);
+    if root == 0.0 {
+        return vec2(0.0);
+    }
+    let upper = bitcast<f32>(bitcast<u32>(root) & 0xfffff000u);
+    let lower = root - upper;
+    let rest = (((sum.x - upper * upper) - 2.0 * upper * lower) - lower * lower) + sum.y;
+    return vec2(root, rest / (2.0 * root));
+}
+
 // The largest of everybody's bits.
 fn largest_of(own: u32, lane: u32) -> u32 {
     workgroupBarrier();
@@ -178,14 +212,15 @@ fn code_query(query: u32, lane: u32) {
     // The upper bits of the scale: their product with a code is exact, and so is that of the rest.
     let upper = bitcast<f32>(bitcast<u32>(scale) & 0xfffff000u);
     var sum = 0;
-    var own_squares = vec2(0.0);
+    var own_squares = array<vec2<f32>, 2>(vec2(0.0), vec2(0.0));
     for (var word = lane; word < params.dim / 4u; word += WORKGROUP_SIZE) {
         var packed = 0u;
         for (var byte = 0u; byte < 4u; byte++) {
             let value = value_at(4u * word + byte);
             let code = clamp(round(value * steps), -CODE_MAX, CODE_MAX);
             let left = (value - upper * code) - (scale - upper) * code;
-            own_squares += vec2(value * value, left * left);
+            own_squares[0] = plus_square(own_squares[0], value);
+            own_squares[1] = plus_square(own_squares[1], left);
             sum += i32(code);
             packed |= (bitcast<u32>(i32(code)) & 0xffu) << (8u * byte);
         }
@@ -196,12 +231,19 @@ fn code_query(query: u32, lane: u32) {
     for (var half = WORKGROUP_SIZE / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
         if lane < half {
-            squares[lane] += squares[lane + half];
+            for (var kind = 0u; kind < 2u; kind++) {
+                let other = squares[lane + half][kind];
+                squares[lane][kind] = plus(squares[lane][kind], other.x);
+                squares[lane][kind].y += other.y;
+            }
         }
     }
     if lane == 0u {
-        let lengths = sqrt(squares[0]);
-        query_bounds = vec2(lengths.x * (1.0 + SLACK), lengths.y * (1.0 + SLACK) + lengths.x * SLACK);
+        let length = root_of(squares[0][0]);
+        let left = root_of(squares[0][1]);
+        // SLACK is a power of two, so products with it are exact.
+        let error = plus(vec2(left.x, left.y + (left.x + length.y) * SLACK), length.x * SLACK);
+        query_bounds = vec2(length.x + (length.y + length.x * SLACK), error.x + error.y);
     }
     workgroupBarrier();
 }
@@ -333,8 +375,10 @@ fn look_at(row: u32) {
     }
     let sum = (sums.x + sums.y) + (sums.z + sums.w);
     let at = row / BLOCK_ROWS * 3u * BLOCK_ROWS + row % BLOCK_ROWS;
-    let estimate = f32(sum - CODE_ZERO * atomicLoad(&code_sum)) * (factors[at] * query_scale);
-    let bound = factors[at + BLOCK_ROWS] * query_bounds.x + factors[at + 2u * BLOCK_ROWS] * query_bounds.y;
+    let step = exactly(factors[at] * query_scale);
+    let estimate = exactly(f32(sum - CODE_ZERO * atomicLoad(&code_sum)) * step);
+    let of_row = exactly(factors[at + BLOCK_ROWS] * query_bounds.x);
+    let bound = exactly(of_row + exactly(factors[at + 2u * BLOCK_ROWS] * query_bounds.y));
     let key = ascending(estimate + bound);
     if key > floor_key {
         push(key, row, bitcast<u32>(estimate));

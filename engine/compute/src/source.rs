@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn numbers_stand_before_the_text_that_wants_them() {
-        let wgsl = Source::wgsl(&[&SHARED, &OWN]);
+        let wgsl = Source::wgsl(const { &[&SHARED, &OWN] });
         let lines = "const WORKGROUP_SIZE: u32 = 64u;|const A: u32 = 7u;|shared|const B: i32 = i32(-2147483648);\
                      |const C: f32 = 1e-1f;|const D: f32 = 1e-20f;|own|";
         assert_eq!(wgsl.text(&KERNEL), lines.replace('|', "\n"));

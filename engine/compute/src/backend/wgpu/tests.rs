@@ -79,24 +79,19 @@ fn few_workgroups_do_the_work_of_many() {
 }
 
 #[test]
-fn rows_of_one_score_come_by_id() {
+fn a_search_finds_the_same_bits_as_on_a_host() {
     let Some(backend) = open() else { return };
     let mut gpu = device(backend);
     let law = DeviceOptions { choice: DeviceChoice::CpuReference, ..Default::default() };
     let mut law = Device::open(&law).expect("the CPU");
     let kernel = &similarity_topk::KERNEL;
-    let mut equal = 0;
-    for case in (kernel.cases)(5).iter().filter(|case| case.name.starts_with("kinds")) {
-        let [ids, uppers] = ["ids", "uppers"]
-            .map(|name| kernel.bindings.iter().position(|binding| binding.name == name).expect("an output"));
-        let sides = [&mut law, &mut gpu].map(|device| case.play(kernel, device).expect("a small case"));
-        // The tolerance of the kernel forgives that rows change places; with the same scores there is no reason for it.
-        if sides[0][uppers] == sides[1][uppers] {
-            assert!(sides[0][ids] == sides[1][ids], "{}", case.name);
-            equal += 1;
+    // The tolerance of the kernel forgives that near rows change places; on devices that round as they should nothing differs.
+    for seed in [5, 6] {
+        for case in (kernel.cases)(seed).iter().filter(|case| !case.name.starts_with("large")) {
+            let sides = [&mut law, &mut gpu].map(|device| case.play(kernel, device).expect("a small case"));
+            assert!(sides[0] == sides[1], "seed {seed}: {}", case.name);
         }
     }
-    assert!(equal > 5, "scores are the same in {equal} cases alone");
 }
 
 #[test]
