@@ -13,6 +13,7 @@ mod avx2;
 mod avx512;
 mod integrate;
 mod learn;
+mod lesson;
 pub mod philox;
 mod portable;
 pub mod rotation;
@@ -23,6 +24,7 @@ use half::f16;
 
 pub use integrate::{FLUSH_STEPS, Membrane, Noise, Real, Span, TILE};
 pub use learn::{DECAYS, EVENTS, Row, TARGETS, raised};
+pub use lesson::{Lesson, PUPILS, Pupils};
 
 /// Rows of a block: they share a word of hits, and their factors lie side by side.
 pub const BLOCK_ROWS: usize = 32;
@@ -147,6 +149,7 @@ pub struct Simd {
     pub(crate) integrate_f64: fn(&mut Span<'_, f64>),
     pub(crate) learn_f32: fn(&mut Row<'_, f32>),
     pub(crate) learn_f64: fn(&mut Row<'_, f64>),
+    pub(crate) teach: fn(&Lesson<'_>, &mut Pupils),
 }
 
 /// Queries from which interleaving a block pays: it costs about what three queries do.
@@ -232,6 +235,13 @@ impl Simd {
         (self.interleave)(block.codes, dim, scratch);
         let interleaved = CodeBlock { codes: scratch, factors: block.factors };
         (self.scan_block)(&interleaved, queries, active, hits, estimates);
+    }
+
+    /// Teaches synapses.
+    pub fn teach(&self, lesson: &Lesson<'_>, pupils: &mut Pupils) {
+        let fits = lesson.window > 0 && lesson.curve.len() == 2 * lesson.window as usize + 1;
+        assert!(fits, "a lesson of {} entries, this is a bug", lesson.curve.len());
+        (self.teach)(lesson, pupils);
     }
 
     /// Inner products of the stored codes of some of the rows in `codes`, [`CODE_ZERO`] included, with signed codes within

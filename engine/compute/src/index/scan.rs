@@ -1,6 +1,6 @@
 //! The exact scan over all rows of an index.
 //!
-//! The device lists the rows whose scores may be highest, twice as many as are wanted and some more; their exact scores then
+//! The device lists the rows whose scores may be highest, three times as many as are wanted and some more; their exact scores then
 //! tell the best, and whether a row that was not listed could be among them. If so, the device lists more; and if thousands
 //! of rows cannot be told apart by their codes, every row is scored.
 
@@ -16,7 +16,7 @@ use crate::recording::Recording;
 
 /// Rows listed at first for so many wanted ones: enough for nearly every query on embeddings of texts.
 fn listed_at_first(k: usize) -> usize {
-    (2 * k + 76).min(K_MAX)
+    (3 * k + 30).min(K_MAX)
 }
 
 /// Queries whose lists one task settles.

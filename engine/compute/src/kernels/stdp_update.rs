@@ -18,6 +18,7 @@ use crate::element::Element;
 use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
 use crate::parallel::in_parallel;
 use crate::recording::Recording;
+use crate::simd::{Lesson, PUPILS, Pupils, fetch_line};
 use crate::source::{Constant, Source, Text};
 
 /// A node that did not spike.
@@ -151,41 +152,44 @@ fn reference(args: &mut Args<'_>) {
 
 /// Nodes of one task.
 const TASK_NODES: usize = 1 << 11;
+/// Spikes are asked for so many synapses ahead of their turn: targets lie anywhere.
+const FETCH_AHEAD: usize = 32;
 
 fn cpu(args: &mut Args<'_>) {
     let Params { nodes, window, weight_max, round } = args.params();
-    let nodes = nodes as usize;
+    let (nodes, simd) = (nodes as usize, args.simd());
     let (offsets, targets) = (&args.read::<u32>(0)[..=nodes], args.read::<u32>(1));
     let (spikes, curve) = (args.read::<u32>(2), &args.read::<i32>(3)[..window as usize * 2]);
     let mut weights = &mut args.write::<u32>(4)[offsets[0] as usize..offsets[nodes] as usize];
+    // Behind the curve, what synapses learn that learn nothing.
+    let curve = [if window == 0 { &[0, 0] } else { curve }, &[0]].concat();
+    let lesson = Lesson { curve: &curve, window: window.max(1), weight_max, round };
     let mut tasks = Vec::with_capacity(nodes.div_ceil(TASK_NODES));
     for first in (0..nodes).step_by(TASK_NODES) {
         let last = nodes.min(first + TASK_NODES);
         let (own, rest) = weights.split_at_mut((offsets[last] - offsets[first]) as usize);
-        tasks.push((first..last, own));
+        tasks.push((first, own));
         weights = rest;
     }
-    in_parallel(tasks, |(rows, weights)| {
-        let first = offsets[rows.start];
-        for node in rows {
-            let own = spikes[node];
-            let row = offsets[node] as usize..offsets[node + 1] as usize;
-            let weights = &mut weights[row.start - first as usize..row.end - first as usize];
-            if own == NO_SPIKE {
-                weights.iter_mut().for_each(|weight| *weight = (*weight).min(weight_max));
-                continue;
-            }
-            let synapses = (row.start as u32..).zip(&targets[row.clone()]).zip(weights);
-            for ((synapse, &target), weight) in synapses {
-                let other = spikes[target as usize];
-                *weight = (*weight).min(weight_max);
-                let apart = own.abs_diff(other);
-                if other == NO_SPIKE || apart >= window || apart == 0 {
-                    continue;
+    in_parallel(tasks, |(mut node, weights)| {
+        // Rows are short: synapses are taken as they lie, whatever row they are of.
+        let first = offsets[node] as usize;
+        let mut pupils = Pupils { first: 0, own: [0; PUPILS], other: [0; PUPILS], weights: [0; PUPILS] };
+        for (part, weights) in weights.chunks_mut(PUPILS).enumerate() {
+            let start = first + part * PUPILS;
+            for (place, synapse) in (start..start + weights.len()).enumerate() {
+                while offsets[node + 1] as usize <= synapse {
+                    node += 1;
                 }
-                let side = if own < other { 0 } else { window };
-                *weight = taught(*weight, curve[(side + apart) as usize], weight_max, dither(synapse, round));
+                if let Some(&soon) = targets.get(synapse + FETCH_AHEAD) {
+                    fetch_line(spikes.as_ptr().wrapping_add(soon as usize));
+                }
+                (pupils.own[place], pupils.other[place]) = (spikes[node], spikes[targets[synapse] as usize]);
             }
+            pupils.first = start as u32;
+            pupils.weights[..weights.len()].copy_from_slice(weights);
+            simd.teach(&lesson, &mut pupils);
+            weights.copy_from_slice(&pupils.weights[..weights.len()]);
         }
     });
 }

@@ -16,6 +16,7 @@ use half::f16;
 
 use super::integrate::integrate;
 use super::learn::learn;
+use super::lesson::{self, Lesson, Pupils};
 use super::portable::{self, reduce, row_factors, scale_of};
 use super::rotation::rotate;
 use super::{
@@ -37,6 +38,7 @@ static TABLE: Simd = Simd {
     integrate_f64,
     learn_f32,
     learn_f64,
+    teach,
 };
 
 /// The table, if this machine can run it.
@@ -133,6 +135,17 @@ fn learn_f32_avx2(row: &mut Row<'_, f32>) {
 #[target_feature(enable = "avx2")]
 fn learn_f64_avx2(row: &mut Row<'_, f64>) {
     learn(row);
+}
+
+fn teach(lesson: &Lesson<'_>, pupils: &mut Pupils) {
+    // SAFETY: the table is given out only where its instructions exist.
+    unsafe { teach_avx2(lesson, pupils) }
+}
+
+/// The plain form, built for wider vectors.
+#[target_feature(enable = "avx2,fma,f16c")]
+fn teach_avx2(lesson: &Lesson<'_>, pupils: &mut Pupils) {
+    lesson::teach(lesson, pupils);
 }
 
 #[target_feature(enable = "avx2")]

@@ -12,6 +12,7 @@ use std::arch::x86_64::*;
 
 use super::integrate::integrate;
 use super::learn::learn;
+use super::lesson::{self, Lesson, Pupils};
 use super::{BLOCK_ROWS, CodeBlock, Likely, Row, ScanQueries, SignProbe, Simd, Span, avx2};
 
 static TABLE: Simd = Simd {
@@ -28,6 +29,7 @@ static TABLE: Simd = Simd {
     integrate_f64,
     learn_f32,
     learn_f64,
+    teach,
 };
 
 /// The table, if this machine can run it.
@@ -101,6 +103,17 @@ fn learn_f32_avx512(row: &mut Row<'_, f32>) {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 fn learn_f64_avx512(row: &mut Row<'_, f64>) {
     learn(row);
+}
+
+fn teach(lesson: &Lesson<'_>, pupils: &mut Pupils) {
+    // SAFETY: the table is given out only where its instructions exist.
+    unsafe { teach_avx512(lesson, pupils) }
+}
+
+/// The plain form, built for wider vectors.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn teach_avx512(lesson: &Lesson<'_>, pupils: &mut Pupils) {
+    lesson::teach(lesson, pupils);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]

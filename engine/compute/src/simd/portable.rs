@@ -4,6 +4,7 @@ use half::f16;
 
 use super::integrate::integrate;
 use super::learn::learn;
+use super::lesson::teach;
 use super::rotation::rotate;
 use super::{
     BLOCK_ROWS, CODE_MAX, CODE_ZERO, CodeBlock, LANES, Likely, QueryFactors, RowFactors, ScanQueries,
@@ -24,6 +25,7 @@ pub(super) static TABLE: Simd = Simd {
     integrate_f64: integrate,
     learn_f32: learn,
     learn_f64: learn,
+    teach,
 };
 
 /// Adds up partial sums in the order every table keeps.
