@@ -3,6 +3,8 @@
 pub use cortexkg_compute::Device;
 pub use cortexkg_compute::Error as DeviceError;
 pub use cortexkg_compute::index::{Found, IndexOptions, Originals, Search, VectorIndex, Way};
+#[cfg(feature = "wgpu")]
+pub use cortexkg_compute::{AdapterFound, adapters};
 
 use crate::{Config, Error};
 

@@ -5,7 +5,10 @@
 //! sees them, so a back end may trust ids, ranges and bindings.
 
 pub(crate) mod cpu;
+pub(crate) mod lossy;
 pub(crate) mod twin;
+#[cfg(feature = "wgpu")]
+pub(crate) mod wgpu;
 
 use crate::Result;
 use crate::aligned::AlignedBytes;
@@ -55,9 +58,15 @@ pub struct Receipt(pub(crate) u64);
 #[derive(Default)]
 pub struct Reads {
     pub(crate) parts: Vec<AlignedBytes>,
+    pub(crate) device_ns: Option<u64>,
 }
 
 impl Reads {
+    /// Nanoseconds from the first command to the end of the last by the device's own clock, where it has one.
+    pub fn device_ns(&self) -> Option<u64> {
+        self.device_ns
+    }
+
     /// The elements of one read.
     pub fn get<T: Stored>(&self, readback: &Readback<T>) -> &[T] {
         let part = self.parts.get(readback.place);

@@ -8,11 +8,15 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::backend::cpu::{Cpu, Form};
+use crate::backend::lossy::Lossy;
 use crate::backend::twin::Twin;
+#[cfg(feature = "wgpu")]
+use crate::backend::wgpu::Wgpu;
 use crate::backend::{Backend, Reads, Receipt};
 use crate::buffer::{AnyBuffer, Buffer, BufferId};
 use crate::element::Stored;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Target};
+use crate::kernels::KERNELS;
 use crate::recording::{Command, Recording};
 use crate::simd::Simd;
 use crate::{Error, Result};
@@ -89,6 +93,13 @@ pub struct DeviceOptions {
     pub binding_bytes_max: Option<u64>,
     /// Vector instructions the CPU forms may use: what was detected, unless a test asks for less.
     pub simd: &'static Simd,
+    /// What will be played: `Auto` passes over a device that has no form of one of these. Every kernel unless the caller knows.
+    pub kernels: &'static [&'static Kernel],
+    /// Lets `Wgpu` be a program that plays a card, for tests: such programs are slower than the CPU forms, and not right about
+    /// large work.
+    pub software: bool,
+    /// Loses the device when so many submissions are under way: a fault for tests of those who must survive it.
+    pub lost_after: Option<u64>,
 }
 
 impl Default for DeviceOptions {
@@ -99,6 +110,9 @@ impl Default for DeviceOptions {
             threads: 0,
             binding_bytes_max: None,
             simd: Simd::detect(),
+            kernels: KERNELS,
+            software: false,
+            lost_after: None,
         }
     }
 }
@@ -144,7 +158,15 @@ const CPU_BINDING_BYTES_MAX: u64 = 1 << 46;
 impl Device {
     /// Opens the device asked for, or says why it cannot.
     pub fn open(options: &DeviceOptions) -> Result<Device> {
-        let (backend, why) = open_backend(&options.choice, options)?;
+        let (mut backend, why) = open_backend(&options.choice, options)?;
+        if let Some(submissions) = options.lost_after {
+            backend = Box::new(Lossy::new(backend, submissions));
+        }
+        Ok(Device::over(backend, why, options))
+    }
+
+    /// A device that plays on an opened back end.
+    pub(crate) fn over(backend: Box<dyn Backend>, why: Option<String>, options: &DeviceOptions) -> Device {
         let limit = backend.info().binding_bytes_max;
         let info = DeviceInfo {
             name: backend.info().name.clone(),
@@ -155,7 +177,7 @@ impl Device {
             memory_bytes_max: options.memory_bytes_max,
         };
         let (buffers, prepared) = (HashMap::new(), HashSet::new());
-        Ok(Device { backend, info, buffers, prepared, next_id: 0, used_bytes: 0, peak_bytes: 0 })
+        Device { backend, info, buffers, prepared, next_id: 0, used_bytes: 0, peak_bytes: 0 }
     }
 
     /// What was opened.
@@ -313,8 +335,15 @@ fn open_backend(
         DeviceChoice::Auto => {
             let mut passed_over = Vec::new();
             for preferred in [DeviceChoice::Cuda, DeviceChoice::Wgpu] {
-                match open_backend(&preferred, options) {
-                    Ok(opened) => return Ok(opened),
+                let opened = open_backend(&preferred, options);
+                // What is missing altogether is told rather than what it would lack.
+                let opened =
+                    opened.and_then(|opened| lacking(&preferred, options.kernels).map_or(Ok(opened), Err));
+                match opened {
+                    Ok((backend, _)) => {
+                        let passed_over = (!passed_over.is_empty()).then(|| passed_over.join("; "));
+                        return Ok((backend, passed_over));
+                    }
                     Err(Error::NoDevice { asked, why }) => passed_over.push(format!("{asked}: {why}")),
                     Err(other) => return Err(other),
                 }
@@ -323,6 +352,11 @@ fn open_backend(
         }
         DeviceChoice::Cpu => Ok((cpu(Form::Fast)?, None)),
         DeviceChoice::CpuReference => Ok((cpu(Form::Reference)?, None)),
+        #[cfg(feature = "wgpu")]
+        DeviceChoice::Wgpu => {
+            Ok((Box::new(Wgpu::open(options.software).map_err(|why| no_back_end(&why))?), None))
+        }
+        #[cfg(not(feature = "wgpu"))]
         DeviceChoice::Wgpu => Err(no_back_end("this build has no wgpu back end")),
         DeviceChoice::Cuda => Err(no_back_end("this build has no CUDA back end")),
         DeviceChoice::Twin(left, right) => {
@@ -331,6 +365,21 @@ fn open_backend(
             Ok((Box::new(Twin::new(left, right)), None))
         }
     }
+}
+
+/// A kernel that has no form for a device, with the reason.
+fn lacking(choice: &DeviceChoice, kernels: &[&'static Kernel]) -> Option<Error> {
+    let target = match choice {
+        DeviceChoice::Wgpu => Target::Wgsl,
+        DeviceChoice::Cuda => Target::Cuda,
+        _ => return None,
+    };
+    let reason = |kernel: &&'static Kernel| {
+        let why = kernel.source(target).err()?;
+        let why = format!("no form of {}: {why}", kernel.name);
+        Some(Error::NoDevice { asked: choice.to_string(), why })
+    };
+    kernels.iter().find_map(reason)
 }
 
 fn check_alive(buffers: &HashMap<BufferId, Allocation>, commands: &[Command]) {

@@ -48,6 +48,32 @@ pub enum Error {
         /// What the thread pool said.
         source: rayon::ThreadPoolBuildError,
     },
+    /// The device stopped working: what its buffers held is gone, and only a new device helps.
+    #[error("device `{device}` is lost: {why}")]
+    DeviceLost {
+        /// Its name.
+        device: String,
+        /// What the driver said.
+        why: String,
+    },
+    /// A kernel has no form for this device, or the device is too small for it.
+    #[error("kernel `{kernel}` does not run on `{device}`: {why}")]
+    NoForm {
+        /// Which.
+        kernel: &'static str,
+        /// Name of the device.
+        device: String,
+        /// The reason, in words.
+        why: String,
+    },
+    /// The driver refused something that ought to work.
+    #[error("device `{device}`: {why}")]
+    Driver {
+        /// Its name.
+        device: String,
+        /// What the driver said.
+        why: String,
+    },
     /// The two sides of a twin device disagree.
     #[error("twin devices differ: {0}")]
     TwinDiffers(Box<Difference>),

@@ -11,6 +11,7 @@ use bytemuck::Pod;
 use crate::args::Args;
 use crate::case::Case;
 use crate::element::Element;
+use crate::source::Source;
 
 /// A data-parallel function known to every back end.
 pub struct Kernel {
@@ -30,8 +31,8 @@ pub struct Kernel {
     pub reference: fn(&mut Args<'_>),
     /// The product's CPU form: SIMD and threads.
     pub cpu: fn(&mut Args<'_>),
-    /// Device texts by target.
-    pub sources: &'static [(Target, &'static str)],
+    /// Device forms.
+    pub sources: &'static [Source],
     /// Targets without a text, each with the reason.
     pub absent: &'static [(Target, &'static str)],
     /// Inputs on which every form is compared with `reference`, drawn from a seed.
@@ -42,6 +43,13 @@ impl Kernel {
     /// Bytes of the parameter struct.
     pub const fn params_bytes(&self) -> usize {
         self.params.len() * 4
+    }
+
+    /// Its form for a target, or why there is none.
+    pub fn source(&self, target: Target) -> Result<&'static Source, &'static str> {
+        let found = self.sources.iter().find(|source| source.target == target);
+        let absent = self.absent.iter().find(|(of, _)| *of == target);
+        found.ok_or(absent.map_or("nobody said why", |(_, why)| why))
     }
 
     /// Place of a parameter field, which is also its offset in 4-byte words.

@@ -44,8 +44,11 @@ pub mod network;
 mod parallel;
 mod recording;
 pub mod simd;
+mod source;
 
 pub use args::Args;
+#[cfg(feature = "wgpu")]
+pub use backend::wgpu::{AdapterFound, adapters};
 pub use backend::{Backend, BackendInfo, Reads, Receipt};
 pub use buffer::{AnyBuffer, Buffer, BufferId};
 pub use case::{Case, Draw};
@@ -57,6 +60,7 @@ pub use kernel::{Access, Binding, Extent, Field, Grid, Kernel, Params, Target, T
 pub use kernels::KERNELS;
 pub use parallel::collect_in_parallel;
 pub use recording::{Command, Readback, Recording};
+pub use source::{Constant, Scratch, Source, Text};
 
 /// Result of everything here that can fail for reasons a caller cannot foresee.
 pub type Result<T> = std::result::Result<T, Error>;

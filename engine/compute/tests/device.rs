@@ -12,9 +12,30 @@ fn open(memory_bytes_max: u64) -> Device {
         .expect("the CPU")
 }
 
+/// Runs a test on every kind of device that is here.
+fn on_each(memory_bytes_max: u64, test: impl Fn(&mut Device)) {
+    for choice in [DeviceChoice::Cpu, DeviceChoice::CpuReference, DeviceChoice::Wgpu] {
+        let name = choice.to_string();
+        let options =
+            DeviceOptions { choice, memory_bytes_max, threads: 1, software: true, ..Default::default() };
+        match Device::open(&options) {
+            Ok(mut device) => test(&mut device),
+            Err(error @ Error::NoDevice { .. }) => {
+                let required = std::env::var("CORTEXKG_REQUIRE_DEVICE").unwrap_or_default();
+                assert!(!required.split(',').any(|required| required == name), "{error}");
+                println!("SKIPPED {error}");
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
 #[test]
 fn the_budget_is_kept_and_the_peak_remembered() {
-    let mut device = open(1_000);
+    on_each(1_000, budget_is_kept);
+}
+
+fn budget_is_kept(device: &mut Device) {
     let first: Buffer<f32> = device.create("first", 100).expect("400 of 1,000");
     let second: Buffer<u32> = device.create("second", 100).expect("800 of 1,000");
     match device.create::<u64>("third", 26) {
@@ -52,7 +73,10 @@ fn a_buffer_over_the_binding_limit_is_refused() {
 
 #[test]
 fn growing_keeps_the_contents_and_failing_to_grow_keeps_the_buffer() {
-    let mut device = open(100);
+    on_each(100, grow);
+}
+
+fn grow(device: &mut Device) {
     let mut buffer = device.upload("growing", &[1u32, 2, 3, 4, 5]).expect("20 bytes");
     device.grow(&mut buffer, 10).expect("60 bytes at once");
     assert_eq!(device.download(&buffer).expect("40 bytes"), [1, 2, 3, 4, 5, 0, 0, 0, 0, 0]);
@@ -63,7 +87,10 @@ fn growing_keeps_the_contents_and_failing_to_grow_keeps_the_buffer() {
 
 #[test]
 fn commands_run_in_order() {
-    let mut device = open(1 << 20);
+    on_each(1 << 20, run_in_order);
+}
+
+fn run_in_order(device: &mut Device) {
     let a = device.upload("a", &[1i32, 2, 3, 4]).expect("memory");
     let b = device.create::<i32>("b", 4).expect("memory");
     let mut recording = Recording::new();
@@ -81,7 +108,10 @@ fn commands_run_in_order() {
 
 #[test]
 fn submissions_are_independent_of_when_they_are_waited_for() {
-    let mut device = open(1 << 20);
+    on_each(1 << 20, wait_in_any_order);
+}
+
+fn wait_in_any_order(device: &mut Device) {
     let buffer = device.create::<u32>("counter", 1).expect("memory");
     let mut under_way = Vec::new();
     for value in 0..3u32 {
@@ -93,6 +123,25 @@ fn submissions_are_independent_of_when_they_are_waited_for() {
     for (value, read, receipt) in under_way.into_iter().rev() {
         assert_eq!(device.wait(receipt).expect("a read").get(&read), [value]);
     }
+}
+
+#[test]
+fn a_lost_device_says_so_and_stays_lost() {
+    let options = DeviceOptions { choice: DeviceChoice::Cpu, lost_after: Some(3), ..Default::default() };
+    let mut device = Device::open(&options).expect("the CPU");
+    let buffer = device.upload("kept", &[1u32, 2]).expect("the first submission");
+    assert_eq!(device.download(&buffer).expect("the second"), [1, 2]);
+    let lost = |error: Error| matches!(&error, Error::DeviceLost { device, .. } if device.starts_with("cpu"));
+    let mut recording = Recording::new();
+    recording.read_all(&buffer);
+    // It goes while the third is under way.
+    let receipt = device.submit(recording.clone()).expect("accepted");
+    assert!(device.wait(receipt).is_err_and(lost));
+    assert!(device.submit(recording).is_err_and(lost));
+    assert!(device.create::<u32>("late", 1).is_err_and(lost));
+    // What it held can be let go of all the same.
+    device.destroy(buffer);
+    assert_eq!(device.used_bytes(), 0);
 }
 
 #[test]

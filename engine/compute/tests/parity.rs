@@ -36,7 +36,7 @@ fn every_kernel_has_each_text_or_says_why_not() {
     for (folder, extension, target) in TEXTS {
         let files = stems(folder, extension);
         for kernel in KERNELS {
-            let source = kernel.sources.iter().any(|(of, _)| *of == target);
+            let source = kernel.sources.iter().any(|source| source.target == target);
             let absent = kernel.absent.iter().find(|(of, _)| *of == target);
             let file = files.contains(kernel.name);
             let name = kernel.name;

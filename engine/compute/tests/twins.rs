@@ -1,10 +1,13 @@
 //! One matrix: every kernel, on every one of its cases, on every device, against the kernel's reference.
 //!
 //! `CORTEXKG_TEST_SEED` repeats a failing run. A device that this machine or build does not have is printed as
-//! skipped; `CORTEXKG_REQUIRE_DEVICE` (names with commas, such as `cuda,wgpu`) turns the skip into a failure.
+//! skipped, and so is a kernel that a device is too small for; `CORTEXKG_REQUIRE_DEVICE` (names with commas, such as
+//! `cuda,wgpu`) turns the skip into a failure. A kernel whose descriptor says why it has no form for a device is printed.
 
 use cortexkg_compute::simd::Simd;
-use cortexkg_compute::{Case, Device, DeviceChoice, DeviceOptions, Error, KERNELS, Kernel, Output, compare};
+use cortexkg_compute::{
+    Case, Device, DeviceChoice, DeviceOptions, Error, KERNELS, Kernel, Output, Target, compare,
+};
 
 /// Device of the reference loops.
 const LAW: DeviceChoice = DeviceChoice::CpuReference;
@@ -22,7 +25,7 @@ fn contenders() -> Vec<Contender> {
     };
     let named = |choice: DeviceChoice| Contender {
         name: choice.to_string(),
-        options: DeviceOptions { choice, threads: 2, ..Default::default() },
+        options: DeviceOptions { choice, threads: 2, software: true, ..Default::default() },
     };
     let mut all: Vec<Contender> = Simd::available().into_iter().map(|simd| cpu(1, simd)).collect();
     all.push(cpu(2, Simd::detect()));
@@ -37,12 +40,8 @@ fn open(contender: &Contender) -> Option<Device> {
     match Device::open(&contender.options) {
         Ok(device) => Some(device),
         Err(Error::NoDevice { asked, why }) => {
-            let required = std::env::var("CORTEXKG_REQUIRE_DEVICE").unwrap_or_default();
-            // A name that is misspelt must not pass for a device that is not required.
-            let choice = |name: &str| name.parse::<DeviceChoice>().expect("CORTEXKG_REQUIRE_DEVICE");
-            let mut required = required.split(',').filter(|name| !name.is_empty()).map(choice);
             assert!(
-                !required.any(|choice| choice == contender.options.choice),
+                !required(&contender.options.choice),
                 "CORTEXKG_REQUIRE_DEVICE asks for {asked}, but: {why}"
             );
             println!("SKIPPED {asked}: {why}");
@@ -50,6 +49,25 @@ fn open(contender: &Contender) -> Option<Device> {
         }
         Err(other) => panic!("{}: {other}", contender.name),
     }
+}
+
+/// If `CORTEXKG_REQUIRE_DEVICE` names a device.
+fn required(choice: &DeviceChoice) -> bool {
+    let required = std::env::var("CORTEXKG_REQUIRE_DEVICE").unwrap_or_default();
+    // A name that is misspelt must not pass for a device that is not required.
+    let named = |name: &str| name.parse::<DeviceChoice>().expect("CORTEXKG_REQUIRE_DEVICE");
+    required.split(',').filter(|name| !name.is_empty()).map(named).any(|named| named == *choice)
+}
+
+/// Why a device does not play a kernel, if that is no failure: it has no form there, or too much for an optional device.
+fn excused(kernel: &'static Kernel, device: &mut Device) -> Option<String> {
+    let error @ Error::NoForm { .. } = device.prepare(&[kernel]).err()? else { return None };
+    let asked = &device.info().asked;
+    let target = match asked {
+        DeviceChoice::Wgpu => Target::Wgsl,
+        _ => Target::Cuda,
+    };
+    (kernel.source(target).is_err() || !required(asked)).then(|| error.to_string())
 }
 
 fn seed() -> u64 {
@@ -87,15 +105,22 @@ fn every_kernel_on_every_case_and_device_agrees_with_its_reference() {
     for &kernel in KERNELS {
         let cases = (kernel.cases)(seed);
         assert!(!cases.is_empty(), "{} has no cases", kernel.name);
+        let mut excuses = vec![None; devices.len()];
+        for ((_, device), excuse) in devices.iter_mut().zip(&mut excuses) {
+            *excuse = excused(kernel, device);
+            excuse.iter().for_each(|excuse| println!("SKIPPED {excuse}"));
+        }
         for case in &cases {
             let expected = case.play(kernel, &mut law).expect("the reference device");
-            for (name, device) in &mut devices {
+            let playing = devices.iter_mut().zip(&excuses).filter(|(_, excuse)| excuse.is_none());
+            for ((name, device), _) in playing {
                 if let Some(found) = judge(kernel, case, &expected, device) {
                     failures.push(format!("twins::{}::{}::{name}: {found}", kernel.name, case.name));
                 }
             }
         }
-        println!("{}: {} cases on {} devices", kernel.name, cases.len(), devices.len());
+        let playing = excuses.iter().filter(|excuse| excuse.is_none()).count();
+        println!("{}: {} cases on {playing} devices", kernel.name, cases.len());
     }
     assert!(failures.is_empty(), "seed {seed}:\n{}", failures.join("\n"));
 }

@@ -39,6 +39,7 @@ struct Check {
 pub fn run(settings: &Settings, json: bool) -> anyhow::Result<ExitCode> {
     let mut checks = vec![processor()];
     checks.extend(devices(settings));
+    checks.extend(adapters());
     checks.extend([data_folder(settings), disk(settings), models(settings)]);
     checks.extend(ports(settings));
     let ok = checks.iter().all(|check| check.verdict != Verdict::Broken);
@@ -89,6 +90,30 @@ fn simd() -> Vec<&'static str> {
 #[cfg(not(target_arch = "x86_64"))]
 fn simd() -> Vec<&'static str> {
     vec![std::env::consts::ARCH]
+}
+
+/// What graphics drivers offer, and what each can do.
+#[cfg(feature = "wgpu")]
+fn adapters() -> Vec<Check> {
+    let found = cortexkg_engine::vectors::adapters();
+    found.into_iter().map(|adapter| check("graphics card", Verdict::Note, in_words(&adapter))).collect()
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn adapters() -> Vec<Check> {
+    Vec::new()
+}
+
+#[cfg(feature = "wgpu")]
+fn in_words(adapter: &cortexkg_engine::vectors::AdapterFound) -> String {
+    let mut words = format!("{}: arrays up to {} MiB", adapter.name, adapter.binding_bytes_max >> 20);
+    if let Some([least, most]) = adapter.subgroup_lanes {
+        words += &format!(", subgroups of {least} to {most}");
+    }
+    words += if adapter.f16 { ", f16" } else { ", no f16" };
+    words += if adapter.timestamps { ", timestamps" } else { ", no timestamps" };
+    words += if adapter.software { "; a program that plays a card, for tests alone" } else { "" };
+    words
 }
 
 /// The configured device with the configured model, then the other devices.

@@ -43,6 +43,7 @@ use crate::case::{Case, Draw};
 use crate::element::Element;
 use crate::kernel::{Binding, Grid, Kernel, Params, Target, Tolerance};
 use crate::recording::Recording;
+use crate::source::{Constant, Scratch, Source, Text};
 
 /// No node.
 pub const NONE: u32 = u32::MAX;
@@ -157,9 +158,28 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Exact,
     reference,
     cpu,
-    sources: &[],
-    absent: &[(Target::Wgsl, "comes with the GPU back ends"), (Target::Cuda, "comes with the GPU back ends")],
+    sources: &[Source {
+        scratch: Scratch::Workgroup(|params| 10 * u64::from(params[1])),
+        ..Source::wgsl(&[&WGSL])
+    }],
+    absent: &[(Target::Cuda, "comes with the CUDA back end")],
     cases,
+};
+
+/// Its own part of the WGSL form.
+static WGSL: Text = Text {
+    constants: &[
+        ("NONE", Constant::U32(NONE)),
+        ("ONE", Constant::U32(ONE)),
+        ("HUB_BIT", Constant::U32(HUB_BIT)),
+        ("STEP_PARTS", Constant::U32(STEP_PARTS)),
+        ("V_MAX", Constant::U32(V_MAX)),
+        ("FIRED_WORDS", Constant::U32(FIRED_WORDS as u32)),
+        ("NORM_SHARE", Constant::U32(Norm::Share as u32)),
+        ("NORM_ROW", Constant::U32(Norm::Row as u32)),
+        ("NORM_ROOT", Constant::U32(Norm::Root as u32)),
+    ],
+    text: include_str!("../../../../shaders/activation_spread.wgsl"),
 };
 
 /// Buffers of one spread, in binding order.

@@ -21,8 +21,9 @@ use crate::element::Element;
 use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
 use crate::parallel::in_parallel;
 use crate::recording::Recording;
-use crate::simd::rotation::rotate;
+use crate::simd::rotation::{self, rotate};
 use crate::simd::{BLOCK_ROWS, CODE_MAX, CODE_ZERO, Simd};
+use crate::source::{Constant, Scratch, Source, Text};
 use half::f16;
 
 crate::params! {
@@ -51,9 +52,22 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Ulp(16),
     reference,
     cpu,
-    sources: &[],
-    absent: &[(Target::Wgsl, "comes with the GPU back ends"), (Target::Cuda, "comes with the GPU back ends")],
+    sources: &[Source {
+        scratch: Scratch::Workgroup(|params| u64::from(params[0])),
+        ..Source::wgsl(&[&rotation::WGSL, &WGSL])
+    }],
+    absent: &[(Target::Cuda, "comes with the CUDA back end")],
     cases,
+};
+
+/// Its own part of the WGSL form.
+static WGSL: Text = Text {
+    constants: &[
+        ("BLOCK_ROWS", Constant::U32(BLOCK_ROWS as u32)),
+        ("CODE_ZERO", Constant::U32(CODE_ZERO as u32)),
+        ("ONE_BY_CODE_MAX", Constant::F32(1.0 / CODE_MAX as f32)),
+    ],
+    text: include_str!("../../../../shaders/encode_rows.wgsl"),
 };
 
 /// Records the encoding of the first `count` rows of `rows` to places `row_first..` of a shard.

@@ -21,6 +21,7 @@ use crate::case::{Case, Draw};
 use crate::element::Element;
 use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
 use crate::recording::Recording;
+use crate::source::{Constant, Scratch, Source, Text};
 
 /// Paths to one node that a source may have: 2^120.
 const PATHS_MAX: f64 = (1u128 << 120) as f64;
@@ -50,9 +51,18 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Nmse(1e-9),
     reference,
     cpu,
-    sources: &[],
-    absent: &[(Target::Wgsl, "comes with the GPU back ends"), (Target::Cuda, "comes with the GPU back ends")],
+    sources: &[Source {
+        scratch: Scratch::Workgroup(|params| 5 * (u64::from(params[0]) + 1)),
+        ..Source::wgsl(&[&WGSL])
+    }],
+    absent: &[(Target::Cuda, "comes with the CUDA back end")],
     cases,
+};
+
+/// Its own part of the WGSL form.
+static WGSL: Text = Text {
+    constants: &[("PATHS_MAX", Constant::F32(PATHS_MAX as f32))],
+    text: include_str!("../../../../shaders/graph_betweenness.wgsl"),
 };
 
 /// Records the dependencies of the first `count` of `sources`.

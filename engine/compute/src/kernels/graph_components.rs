@@ -19,6 +19,7 @@ use crate::element::Element;
 use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
 use crate::parallel::{collect_in_parallel, in_parallel};
 use crate::recording::Recording;
+use crate::source::{Source, Text};
 
 crate::params! {
     /// Parameters of `graph_components`.
@@ -43,10 +44,13 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Exact,
     reference,
     cpu,
-    sources: &[],
-    absent: &[(Target::Wgsl, "comes with the GPU back ends"), (Target::Cuda, "comes with the GPU back ends")],
+    sources: &[Source::wgsl(&[&WGSL])],
+    absent: &[(Target::Cuda, "comes with the CUDA back end")],
     cases,
 };
+
+/// Its own part of the WGSL form.
+static WGSL: Text = Text { constants: &[], text: include_str!("../../../../shaders/graph_components.wgsl") };
 
 /// Records one round.
 pub fn record(recording: &mut Recording, graph: &CsrBuffers<'_>, labels: &Buffer<u32>, next: &Buffer<u32>) {

@@ -18,6 +18,7 @@ use crate::case::{Case, Draw};
 use crate::element::Element;
 use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
 use crate::recording::Recording;
+use crate::source::{Constant, Scratch, Source, Text};
 use rayon::prelude::*;
 
 /// Sources that share a word.
@@ -54,9 +55,18 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Exact,
     reference,
     cpu,
-    sources: &[],
-    absent: &[(Target::Wgsl, "comes with the GPU back ends"), (Target::Cuda, "comes with the GPU back ends")],
+    sources: &[Source {
+        scratch: Scratch::Workgroup(|params| 3 * 2 * u64::from(params[0])),
+        ..Source::wgsl(&[&WGSL])
+    }],
+    absent: &[(Target::Cuda, "comes with the CUDA back end")],
     cases,
+};
+
+/// Its own part of the WGSL form.
+static WGSL: Text = Text {
+    constants: &[("LANES", Constant::U32(LANES as u32))],
+    text: include_str!("../../../../shaders/graph_levels.wgsl"),
 };
 
 /// Where searches leave what they found.

@@ -17,6 +17,7 @@ use crate::element::Element;
 use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
 use crate::parallel::in_parallel;
 use crate::recording::Recording;
+use crate::source::{Constant, Source, Text};
 
 crate::params! {
     /// Parameters of `graph_rank`.
@@ -48,8 +49,8 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Nmse(1e-10),
     reference,
     cpu,
-    sources: &[],
-    absent: &[(Target::Wgsl, "comes with the GPU back ends"), (Target::Cuda, "comes with the GPU back ends")],
+    sources: &[Source::wgsl(&[&WGSL])],
+    absent: &[(Target::Cuda, "comes with the CUDA back end")],
     cases,
 };
 
@@ -63,6 +64,12 @@ pub struct Rule {
     /// Factor of what neighbours give.
     pub gain: f32,
 }
+
+/// Its own part of the WGSL form.
+static WGSL: Text = Text {
+    constants: &[("RUN", Constant::U32(64))],
+    text: include_str!("../../../../shaders/graph_rank.wgsl"),
+};
 
 /// Records one step from `values` to `next`.
 pub fn record(

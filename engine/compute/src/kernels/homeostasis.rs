@@ -8,7 +8,7 @@
 //! - Tolerance: exact.
 
 use super::shared::csr::check_len;
-use super::shared::plasticity::{Scale, WEIGHT_MAX};
+use super::shared::plasticity::{self, Scale, WEIGHT_MAX};
 use super::stdp_update::rows;
 use crate::args::Args;
 use crate::buffer::Buffer;
@@ -17,6 +17,7 @@ use crate::element::Element;
 use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
 use crate::parallel::in_parallel;
 use crate::recording::Recording;
+use crate::source::{Source, Text};
 
 crate::params! {
     /// Parameters of `homeostasis`.
@@ -38,10 +39,13 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Exact,
     reference,
     cpu,
-    sources: &[],
-    absent: &[(Target::Wgsl, "comes with the GPU back ends"), (Target::Cuda, "comes with the GPU back ends")],
+    sources: &[Source::wgsl(&[&plasticity::WGSL, &WGSL])],
+    absent: &[(Target::Cuda, "comes with the CUDA back end")],
     cases,
 };
+
+/// Its own part of the WGSL form.
+static WGSL: Text = Text { constants: &[], text: include_str!("../../../../shaders/homeostasis.wgsl") };
 
 /// Records the scaling of all rows.
 pub fn record(

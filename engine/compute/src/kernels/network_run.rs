@@ -37,9 +37,10 @@ mod tables;
 use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::element::Element;
-use crate::kernel::{Binding, Grid, Kernel, Params, Target, Tolerance};
+use crate::kernel::{Binding, Extent, Grid, Kernel, Params, Target, Tolerance};
 use crate::recording::Recording;
-use crate::simd::Real;
+use crate::simd::{DECAYS, FLUSH_STEPS, Real, TILE, philox};
+use crate::source::{Constant, Scratch, Source, Text};
 
 #[cfg(test)]
 pub(crate) use cases::random_description;
@@ -118,13 +119,38 @@ pub static KERNEL: Kernel = Kernel {
     bindings: &bindings(Element::F32),
     params: NetworkParams::FIELDS,
     workgroup: [64, 1, 1],
-    grid: Grid::per("neurons", 64),
+    grid: Grid {
+        x: Extent::Per { field: "neurons", items: 64 },
+        y: Extent::Per { field: "replicas", items: 1 },
+    },
     tolerance: Tolerance::Exact,
     reference: reference::reference::<f32>,
     cpu: cpu::cpu::<f32>,
-    sources: &[],
-    absent: &[(Target::Wgsl, "comes with the GPU back ends"), (Target::Cuda, "comes with the GPU back ends")],
+    sources: &[Source {
+        entries: &["begin", "raise", "arrive", "rise", "integrate"],
+        rounds: Some("steps"),
+        scratch: Scratch::Dispatch(|params| 2 * u64::from(params[2]) * u64::from(params[3])),
+        ..Source::wgsl(&[&philox::WGSL, &WGSL])
+    }],
+    absent: &[(Target::Cuda, "comes with the CUDA back end")],
     cases: cases::cases::<f32>,
+};
+
+/// Its own part of the WGSL form.
+static WGSL: Text = Text {
+    constants: &[
+        ("POPULATION_WORDS", Constant::U32(POPULATION_WORDS as u32)),
+        ("BUNDLE_WORDS", Constant::U32(BUNDLE_WORDS as u32)),
+        ("MEMBRANE_VALUES", Constant::U32(MEMBRANE_VALUES as u32)),
+        ("RULE_VALUES", Constant::U32(RULE_VALUES as u32)),
+        ("VARIED", Constant::U32(Form::Varied as u32)),
+        ("PLASTIC", Constant::U32(Form::Plastic as u32)),
+        ("TILE", Constant::U32(TILE as u32)),
+        ("DECAYS", Constant::U32(DECAYS as u32)),
+        ("FLUSH_STEPS", Constant::U32(FLUSH_STEPS as u32)),
+        ("TINY", Constant::F32(<f32 as Real>::TINY)),
+    ],
+    text: include_str!("../../../../shaders/network_run.wgsl"),
 };
 
 /// Forms of the same law in f64, for the descriptor of `network_run_f64`.

@@ -20,15 +20,16 @@ mod leaders;
 mod scan;
 
 use super::shared::graph_shard::CodedRows;
-use super::shared::queries::Queries;
+use super::shared::queries::{Queries, SLACK};
 use super::shared::ranked::{NO_ROW, NO_SCORE};
-use super::shared::row_shard::RowShard;
+use super::shared::row_shard::{DIM_MAX, RowShard};
 use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::element::Element;
 use crate::kernel::{Binding, Extent, Grid, Kernel, Params as _, Target, Tolerance};
 use crate::recording::Recording;
-use crate::simd::{Simd, score_bound};
+use crate::simd::{BLOCK_ROWS, CODE_MAX, CODE_ZERO, Simd, rotation, score_bound};
+use crate::source::{Constant, Scratch, Source, Text};
 use leaders::Leader;
 
 /// Longest list.
@@ -76,10 +77,34 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::TopK { min_recall: 1.0, score_ulp: 4 },
     reference,
     cpu: scan::cpu,
-    sources: &[],
-    absent: &[(Target::Wgsl, "comes with the GPU back ends"), (Target::Cuda, "comes with the GPU back ends")],
+    sources: &[Source {
+        entries: &["scan", "merge"],
+        scratch: Scratch::Workgroup(scratch_words),
+        ..Source::wgsl(&[&rotation::WGSL, &WGSL])
+    }],
+    absent: &[(Target::Cuda, "comes with the CUDA back end")],
     cases: cases::cases,
 };
+
+/// Its own part of the WGSL form.
+static WGSL: Text = Text {
+    constants: &[
+        ("BLOCK_ROWS", Constant::U32(BLOCK_ROWS as u32)),
+        ("CODE_MAX", Constant::F32(CODE_MAX as f32)),
+        ("CODE_ZERO", Constant::I32(CODE_ZERO)),
+        ("DIM_VECTORS_MAX", Constant::U32(DIM_MAX as u32 / 16)),
+        ("NO_ROW", Constant::U32(NO_ROW)),
+        ("SLACK", Constant::F32(SLACK as f32)),
+    ],
+    text: include_str!("../../../../shaders/similarity_topk.wgsl"),
+};
+
+/// Scratch of a workgroup of that form: a buffer of rows and a query.
+fn scratch_words(params: &[u32]) -> u64 {
+    let Params { dim, k, .. } = *bytemuck::from_bytes(bytemuck::cast_slice(params));
+    let room = (2 * k.next_power_of_two()).max(512);
+    1 + 3 * u64::from(room) + u64::from(dim)
+}
 
 /// Which rows a search looks at.
 #[derive(Clone, Copy, Debug)]

@@ -10,7 +10,7 @@
 //! - Source of the curve: exp(-d / tau) with tau 16.8 and 33.7 ms, rates 0.01 and 0.008 (SPEC 2.5).
 
 use super::shared::csr::check_len;
-use super::shared::plasticity::{WEIGHT_MAX, depressed, dither, potentiated};
+use super::shared::plasticity::{self, WEIGHT_MAX, depressed, dither, potentiated};
 use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::case::{Case, Draw};
@@ -19,6 +19,7 @@ use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
 use crate::parallel::in_parallel;
 use crate::recording::Recording;
 use crate::simd::{Lesson, PUPILS, Pupils, fetch_line};
+use crate::source::{Constant, Source, Text};
 
 /// A node that did not spike.
 pub const NO_SPIKE: u32 = u32::MAX;
@@ -53,8 +54,8 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Exact,
     reference,
     cpu,
-    sources: &[],
-    absent: &[(Target::Wgsl, "comes with the GPU back ends"), (Target::Cuda, "comes with the GPU back ends")],
+    sources: &[Source::wgsl(&[&plasticity::WGSL, &WGSL])],
+    absent: &[(Target::Cuda, "comes with the CUDA back end")],
     cases,
 };
 
@@ -93,6 +94,12 @@ pub struct Synapses<'a> {
     /// Weights, 0..=weight_max.
     pub weights: &'a Buffer<u32>,
 }
+
+/// Its own part of the WGSL form.
+static WGSL: Text = Text {
+    constants: &[("NO_SPIKE", Constant::U32(NO_SPIKE))],
+    text: include_str!("../../../../shaders/stdp_update.wgsl"),
+};
 
 /// Records one lesson.
 pub fn record(

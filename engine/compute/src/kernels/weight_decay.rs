@@ -6,7 +6,7 @@
 //! - Tolerance: exact.
 
 use super::shared::csr::check_len;
-use super::shared::plasticity::{WEIGHT_MAX, depressed, dither};
+use super::shared::plasticity::{self, WEIGHT_MAX, depressed, dither};
 use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::case::{Case, Draw};
@@ -14,6 +14,7 @@ use crate::element::Element;
 use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
 use crate::parallel::in_parallel;
 use crate::recording::Recording;
+use crate::source::{Source, Text};
 
 crate::params! {
     /// Parameters of `weight_decay`.
@@ -37,10 +38,13 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Exact,
     reference,
     cpu,
-    sources: &[],
-    absent: &[(Target::Wgsl, "comes with the GPU back ends"), (Target::Cuda, "comes with the GPU back ends")],
+    sources: &[Source::wgsl(&[&plasticity::WGSL, &WGSL])],
+    absent: &[(Target::Cuda, "comes with the CUDA back end")],
     cases,
 };
+
+/// Its own part of the WGSL form.
+static WGSL: Text = Text { constants: &[], text: include_str!("../../../../shaders/weight_decay.wgsl") };
 
 /// Records the fading of the first `synapses` weights.
 pub fn record(recording: &mut Recording, weights: &Buffer<u32>, synapses: usize, share: u32, round: u32) {

@@ -1,6 +1,11 @@
 //! Philox4x32-7: random bits as a function of a counter and a key (Salmon, Moraes, Dror and Shaw 2011; seven rounds are the
 //! fewest that pass their tests). No state, so any neuron's noise at any step is the same on every device.
 
+use crate::source::Text;
+
+/// The same for WGSL forms.
+pub static WGSL: Text = Text { constants: &[], text: include_str!("../../../../shaders/shared/philox.wgsl") };
+
 /// Four words of random bits.
 #[inline(always)]
 pub fn philox(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {

@@ -8,6 +8,14 @@
 //! Only sums, differences and one product a coordinate, each rounded once and in a fixed order: every form gets the same
 //! bits. Rounding moves a vector by at most 14 * 2^-24 of its length (13 stages at 8,192 dimensions, and the scale).
 
+use crate::source::{Constant, Text};
+
+/// The same for WGSL forms.
+pub(crate) static WGSL: Text = Text {
+    constants: &[("ROOT_OF_HALF", Constant::F32(1.0 / std::f32::consts::SQRT_2))],
+    text: include_str!("../../../../shaders/shared/rotation.wgsl"),
+};
+
 /// Rotates a vector in place, in blocks of the largest power of two that divides its length, which is a multiple of 8.
 #[inline(always)]
 pub fn rotate(vector: &mut [f32]) {

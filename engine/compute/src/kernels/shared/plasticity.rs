@@ -5,8 +5,16 @@
 //! nearest, small weights would never fade and small lessons never count. So the fraction is the chance of one unit more,
 //! drawn from the synapse and the round: right on average, and the same on every machine and device.
 
+use crate::source::{Constant, Text};
+
 /// Largest weight: products with 16-bit numbers fit in 32 bits.
 pub const WEIGHT_MAX: u32 = (1 << 16) - 1;
+
+/// The same arithmetic for WGSL forms.
+pub(crate) static WGSL: Text = Text {
+    constants: &[("WEIGHT_MAX", Constant::U32(WEIGHT_MAX))],
+    text: include_str!("../../../../../shaders/shared/plasticity.wgsl"),
+};
 
 /// 16 bits drawn from a synapse and a round (the finisher of MurmurHash3: Appleby 2011).
 #[inline]

@@ -82,7 +82,7 @@ impl Queries {
 
 /// For what rounds on the way to a bound, as a share of |row| |query|: rotating the row and the query, 14 * 2^-24 each;
 /// estimate and bound in f32, a few 2^-24. A row's length is at most 1.8 times its `norm`, so 8 * 2^-20 covers twice that.
-const SLACK: f64 = 1.0 / (1 << 17) as f64;
+pub(crate) const SLACK: f64 = 1.0 / (1 << 17) as f64;
 
 /// What a query is multiplied by: the power of two that brings its largest magnitude into 1..2.
 pub(crate) fn unit_of(query: &[f32]) -> f64 {

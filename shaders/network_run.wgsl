@@ -1,0 +1,360 @@
+// A tile of 64 neurons and a replica a workgroup; the entries in order are one step. Tables are those of
+// kernels/network_run/tables.rs. Sums of integers do not depend on order, and no weight or trace is written by two invocations of an
+// entry, so all bits are those of the law.
+
+struct Params {
+    step: u32,
+    steps: u32,
+    replicas: u32,
+    neurons: u32,
+    ring_steps: u32,
+    populations: u32,
+    bundles: u32,
+    blocks: u32,
+    plastic: u32,
+    marks: u32,
+    interval: u32,
+    horizon: u32,
+}
+
+@group(0) @binding(0) var<storage, read> constants: array<f32>;
+@group(0) @binding(1) var<storage, read> tables: array<u32>;
+@group(0) @binding(2) var<storage, read> starts: array<u32>;
+@group(0) @binding(3) var<storage, read> synapses: array<u32>;
+// Source and place of the weight.
+@group(0) @binding(4) var<storage, read> columns: array<vec2<u32>>;
+@group(0) @binding(5) var<storage, read> drives: array<f32>;
+@group(0) @binding(6) var<storage, read_write> inbox: array<i32>;
+@group(0) @binding(7) var<storage, read_write> state: array<f32>;
+@group(0) @binding(8) var<storage, read_write> releases: array<i32>;
+@group(0) @binding(9) var<storage, read_write> spikes: array<u32>;
+@group(0) @binding(10) var<storage, read_write> plastic: array<f32>;
+@group(0) @binding(11) var<storage, read_write> marks: array<i32>;
+// Sums of the step, [replicas][2][neurons].
+@group(0) @binding(12) var<storage, read_write> scratch: array<atomic<i32>>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+struct Bundle {
+    source_first: u32,
+    sources: u32,
+    channel: u32,
+    form: u32,
+    quanta: i32,
+    delays: u32,
+    delays_len: u32,
+    starts: u32,
+    places: u32,
+    decays: u32,
+}
+
+fn bundle_of(number: u32) -> Bundle {
+    let at = params.populations * POPULATION_WORDS + number * BUNDLE_WORDS;
+    return Bundle(
+        tables[at], tables[at + 1u], tables[at + 2u], tables[at + 3u], bitcast<i32>(tables[at + 4u]),
+        tables[at + 5u], tables[at + 6u], tables[at + 7u], tables[at + 8u], tables[at + 9u],
+    );
+}
+
+// Of a bundle's rule: decay of target traces, raise, lower, largest weight, quanta in a pA.
+fn rule_value(number: u32, value: u32) -> f32 {
+    return constants[params.populations * MEMBRANE_VALUES + number * RULE_VALUES + value];
+}
+
+// First tile of a block; the end after the last.
+fn block_tile(block: u32) -> u32 {
+    return tables[params.populations * POPULATION_WORDS + params.bundles * BUNDLE_WORDS + block];
+}
+
+fn block_of(tile: u32) -> u32 {
+    var block = 0u;
+    while block_tile(block + 1u) <= tile {
+        block += 1u;
+    }
+    return block;
+}
+
+// Where a plastic bundle's weights, source traces, target traces and marks of a block begin.
+fn places_of(bundle: Bundle, block: u32) -> vec4<u32> {
+    let at = bundle.places + 4u * block;
+    return vec4(tables[at], tables[at + 1u], tables[at + 2u], tables[at + 3u]);
+}
+
+// Which neurons of a tile fired so many steps ago.
+fn fired(replica: u32, tile: u32, ago: u32) -> vec2<u32> {
+    if params.step < ago {
+        return vec2(0u);
+    }
+    let row = replica * params.ring_steps + (params.step - ago) % params.ring_steps;
+    let at = row * (params.neurons / 32u) + tile * 2u;
+    return vec2(spikes[at], spikes[at + 1u]);
+}
+
+fn has(bits: vec2<u32>, lane: u32) -> bool {
+    return ((select(bits.x, bits.y, lane >= 32u) >> (lane & 31u)) & 1u) != 0u;
+}
+
+// The lowest of the bits that are left, and what is left without it.
+fn lowest(bits: vec2<u32>) -> u32 {
+    return select(32u + firstTrailingBit(bits.y), firstTrailingBit(bits.x), bits.x != 0u);
+}
+
+fn without_lowest(bits: vec2<u32>) -> vec2<u32> {
+    if bits.x != 0u {
+        return vec2(bits.x & (bits.x - 1u), bits.y);
+    }
+    return vec2(0u, bits.y & (bits.y - 1u));
+}
+
+// A product that no compiler may fuse with a sum: it cannot know that steps are below 2^31.
+fn product(a: f32, b: f32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(a * b) ^ (params.step >> 31u));
+}
+
+// What is left of a source's trace that rose in step `mark - 1`; one that never rose is 0 whatever has passed.
+fn left(bundle: Bundle, mark: i32) -> f32 {
+    let passed = u32(i32(params.step) + 1 - mark);
+    return constants[bundle.decays + min(passed, DECAYS - 1u)];
+}
+
+// Sums begin with what the inbox holds, which is nothing after the first step; target traces decay.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn begin(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    for (var replica = group.y; replica < params.replicas; replica += groups.y) {
+        for (var tile = group.x; tile < params.neurons / TILE; tile += groups.x) {
+            for (var channel = 0u; channel < 2u; channel++) {
+                let at = (replica * 2u + channel) * params.neurons + tile * TILE + lane;
+                atomicStore(&scratch[at], inbox[at]);
+                inbox[at] = 0;
+            }
+            let block = block_of(tile);
+            for (var number = 0u; number < params.bundles; number++) {
+                let bundle = bundle_of(number);
+                if bundle.form != PLASTIC {
+                    continue;
+                }
+                let y = places_of(bundle, block).z + (tile - block_tile(block)) * TILE + lane;
+                let at = replica * params.plastic + y;
+                let gone = params.step % FLUSH_STEPS == 0u && plastic[at] < TINY;
+                plastic[at] = select(plastic[at] * rule_value(number, 0u), 0.0, gone);
+            }
+        }
+    }
+}
+
+// Weights to targets that fired two delays ago rise by their sources' traces.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn raise(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    for (var replica = group.y; replica < params.replicas; replica += groups.y) {
+        for (var tile = group.x; tile < params.neurons / TILE; tile += groups.x) {
+            for (var number = 0u; number < params.bundles; number++) {
+                let bundle = bundle_of(number);
+                if bundle.form == PLASTIC {
+                    raise_tile(replica, tile, number, bundle, lane);
+                }
+            }
+        }
+    }
+}
+
+fn raise_tile(replica: u32, tile: u32, number: u32, bundle: Bundle, lane: u32) {
+    let places = places_of(bundle, block_of(tile));
+    let first = replica * params.plastic;
+    let column_starts = bundle.starts + params.blocks * (bundle.sources * bundle.delays_len + 1u);
+    var bits = fired(replica, tile, 2u * tables[bundle.delays]);
+    while any(bits != vec2(0u)) {
+        let column = column_starts + tile * TILE + lowest(bits);
+        bits = without_lowest(bits);
+        for (var entry = starts[column] + lane; entry < starts[column + 1u]; entry += WORKGROUP_SIZE) {
+            let source = columns[entry].x;
+            let at = first + places.x + columns[entry].y;
+            let mark = marks[replica * params.marks + places.w + source];
+            let trace = product(plastic[first + places.y + source], left(bundle, mark));
+            plastic[at] = min(plastic[at] + product(rule_value(number, 1u), trace), rule_value(number, 3u));
+        }
+    }
+}
+
+// Rows of sources that fired a delay ago arrive; those that learn fall by their targets' traces first.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn arrive(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    for (var replica = group.y; replica < params.replicas; replica += groups.y) {
+        for (var tile = group.x; tile < params.neurons / TILE; tile += groups.x) {
+            for (var number = 0u; number < params.bundles; number++) {
+                let bundle = bundle_of(number);
+                let source_tile = tile - bundle.source_first / TILE;
+                if source_tile >= bundle.sources / TILE {
+                    continue;
+                }
+                for (var kind = 0u; kind < bundle.delays_len; kind++) {
+                    var bits = fired(replica, tile, tables[bundle.delays + kind]);
+                    while any(bits != vec2(0u)) {
+                        let source = source_tile * TILE + lowest(bits);
+                        bits = without_lowest(bits);
+                        arrive_row(replica, number, bundle, source * bundle.delays_len + kind, lane);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn arrive_row(replica: u32, number: u32, bundle: Bundle, row: u32, lane: u32) {
+    let rows = bundle.sources * bundle.delays_len + 1u;
+    let channel = (replica * 2u + bundle.channel) * params.neurons;
+    for (var block = 0u; block < params.blocks; block++) {
+        let at = bundle.starts + block * rows;
+        let first = channel + block_tile(block) * TILE;
+        for (var position = starts[at + row] + lane; position < starts[at + row + 1u]; position += WORKGROUP_SIZE) {
+            if bundle.form == VARIED {
+                let packed = synapses[position];
+                atomicAdd(&scratch[first + (packed & 0xffffu)], bitcast<i32>(packed) >> 16u);
+                continue;
+            }
+            let target_neuron = (synapses[position / 2u] >> (16u * (position & 1u))) & 0xffffu;
+            var quanta = bundle.quanta;
+            if bundle.form == PLASTIC {
+                let places = places_of(bundle, block);
+                let weight = replica * params.plastic + places.x + position - starts[at];
+                let y = plastic[replica * params.plastic + places.z + target_neuron];
+                plastic[weight] = max(plastic[weight] - product(rule_value(number, 2u), y), 0.0);
+                // A number this large has no fraction; what is left of its bits is the nearest integer.
+                let shifted = product(plastic[weight], rule_value(number, 4u)) + 8388608.0;
+                quanta = bitcast<i32>(shifted) - bitcast<i32>(8388608.0);
+            }
+            atomicAdd(&scratch[first + target_neuron], quanta);
+        }
+    }
+}
+
+// Traces of sources and targets rise once all weights have looked at them.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn rise(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    for (var replica = group.y; replica < params.replicas; replica += groups.y) {
+        for (var tile = group.x; tile < params.neurons / TILE; tile += groups.x) {
+            let own_block = block_of(tile);
+            for (var number = 0u; number < params.bundles; number++) {
+                let bundle = bundle_of(number);
+                if bundle.form != PLASTIC {
+                    continue;
+                }
+                let delay = tables[bundle.delays];
+                let source_tile = tile - bundle.source_first / TILE;
+                if source_tile < bundle.sources / TILE && has(fired(replica, tile, delay), lane) {
+                    for (var block = 0u; block < params.blocks; block++) {
+                        let places = places_of(bundle, block);
+                        let x = replica * params.plastic + places.y + source_tile * TILE + lane;
+                        let mark = replica * params.marks + places.w + source_tile * TILE + lane;
+                        plastic[x] = product(plastic[x], left(bundle, marks[mark])) + 1.0;
+                        marks[mark] = i32(params.step) + 1;
+                    }
+                }
+                if has(fired(replica, tile, 2u * delay), lane) {
+                    let y = places_of(bundle, own_block).z + (tile - block_tile(own_block)) * TILE + lane;
+                    plastic[replica * params.plastic + y] += 1.0;
+                }
+            }
+        }
+    }
+}
+
+var<workgroup> firing: array<atomic<u32>, 2>;
+
+// Noise, currents, potentials, spikes.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn integrate(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    for (var replica = group.y; replica < params.replicas; replica += groups.y) {
+        for (var tile = group.x; tile < params.neurons / TILE; tile += groups.x) {
+            if lane < 2u {
+                atomicStore(&firing[lane], 0u);
+            }
+            workgroupBarrier();
+            if integrate_neuron(replica, tile, lane) {
+                atomicOr(&firing[lane / 32u], 1u << (lane & 31u));
+            }
+            workgroupBarrier();
+            if lane < 2u {
+                let row = replica * params.ring_steps + params.step % params.ring_steps;
+                spikes[row * (params.neurons / 32u) + tile * 2u + lane] = atomicLoad(&firing[lane]);
+            }
+            workgroupBarrier();
+        }
+    }
+}
+
+fn flushed(value: f32) -> f32 {
+    return select(value, 0.0, params.step % FLUSH_STEPS == 0u && value < TINY && value > -TINY);
+}
+
+// If it fires.
+fn integrate_neuron(replica: u32, tile: u32, lane: u32) -> bool {
+    var population = 0u;
+    while population < params.populations && tables[population * POPULATION_WORDS + 1u] <= tile {
+        population += 1u;
+    }
+    if population == params.populations {
+        return false;
+    }
+    let neuron = tile * TILE + lane;
+    let words = population * POPULATION_WORDS;
+    let m = population * MEMBRANE_VALUES;
+    var sums = vec2(
+        atomicLoad(&scratch[replica * 2u * params.neurons + neuron]),
+        atomicLoad(&scratch[(replica * 2u + 1u) * params.neurons + neuron]),
+    );
+    let events = noise_events(replica, tile, lane, tables[words + 5u], tables[words + 6u]);
+    let noise = events * bitcast<i32>(tables[words + 3u]);
+    sums += select(vec2(noise, 0), vec2(0, noise), tables[words + 4u] == 1u);
+    let at = replica * 3u * params.neurons + neuron;
+    let own = replica * params.neurons + neuron;
+    let v_before = flushed(state[at]);
+    let e = flushed(state[at + params.neurons]);
+    let i = flushed(state[at + 2u * params.neurons]);
+    var moved = product(v_before, constants[m]) + product(e, constants[m + 1u]);
+    moved = moved + product(i, constants[m + 2u]);
+    moved = moved + drives[own];
+    let v = select(v_before, moved, releases[own] <= i32(params.step));
+    let fires = v >= constants[m + 7u];
+    state[at] = select(v, constants[m + 8u], fires);
+    if fires {
+        releases[own] = i32(params.step + 1u + tables[words + 2u]);
+    }
+    state[at + params.neurons] = product(e, constants[m + 3u]) + product(f32(sums.x), constants[m + 5u]);
+    state[at + 2u * params.neurons] = product(i, constants[m + 4u]) + product(f32(sums.y), constants[m + 6u]);
+    return fires;
+}
+
+// Poisson events of a neuron in this step.
+fn noise_events(replica: u32, tile: u32, lane: u32, chances: u32, chances_len: u32) -> i32 {
+    if chances_len == 0u {
+        return 0;
+    }
+    let seeds = params.populations * POPULATION_WORDS + params.bundles * BUNDLE_WORDS + 3u * (params.blocks + 1u);
+    let key = vec2(tables[seeds + 2u * replica], tables[seeds + 2u * replica + 1u]);
+    let words = philox(vec4(tile * 16u + lane % 16u, params.step, 0u, 0u), key);
+    let bits = words[lane / 16u];
+    var events = 0;
+    for (var chance = chances; chance < chances + chances_len; chance++) {
+        events += i32(bits >= tables[chance]);
+    }
+    return events;
+}
