@@ -3,7 +3,7 @@
 //!
 //! Fields of `--json`:
 //!   nodes, memories, edges (directed), degree_largest, degree_max (entities of more hand nothing on), seeds, seed_of_graph,
-//!   build_s, host_bytes_per_node (rows), host_bytes_per_edge (arena), device_bytes_per_node (all arrays of the graph),
+//!   build_s, device_bytes_per_node and device_bytes_per_edge (all arrays of the graph over either),
 //!   fired_per_recall (nodes), edges_per_recall (followed), edges_largest (followed by one recall),
 //!   single {threads, recall_ms {p50, p99}}, batches [{threads, lanes, per_s, per_cpu_s, edges_per_cpu_s}], rss_bytes
 //!

@@ -60,7 +60,9 @@ impl Workload {
             row.iter().enumerate().for_each(|(at, &entity)| degrees[entity as usize][(at > 0) as usize] += 1);
         }
         let mut graph = Graph::default();
-        (0..nodes).for_each(|_| drop(graph.add_node()));
+        for _ in 0..nodes {
+            graph.add_node();
+        }
         for (&node, row) in of_memories.iter().zip(&mentions) {
             graph.reserve(node, Side::Near, row.len());
         }
