@@ -13,6 +13,9 @@ use crate::state::graph::EdgeClass;
 
 /// Entities below this many memories are never stop words, however small the store.
 const STOP_MIN: u32 = 20;
+/// Entities above this many memories are stop words, however large the store: what each of so many gets from one spike is under a
+/// twelfth of the threshold, and reaching them is most of the work of a recall.
+const STOP_MAX: u32 = 1_024;
 /// Times as many memories may fire when filters will leave most of them out.
 const FILTERED_FACTOR: u32 = 4;
 /// Entities that fire for each memory that does, at most; the list of a lane holds so many.
@@ -90,7 +93,7 @@ pub struct Spreading<'a> {
 impl Spreading<'_> {
     /// Entities of more edges than this hand nothing on to what mentions them.
     pub fn degree_max(&self) -> u32 {
-        ((self.memories as f32 * self.settings.stop_share) as u32).max(STOP_MIN)
+        ((self.memories as f32 * self.settings.stop_share) as u32).clamp(STOP_MIN, STOP_MAX)
     }
 
     fn params(&self, lanes: usize, nodes: usize) -> SpreadParams {
