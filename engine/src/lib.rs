@@ -13,6 +13,7 @@ mod handle;
 mod history;
 mod metrics;
 mod queue;
+pub mod spread;
 mod ticket;
 pub mod vectors;
 mod worker;

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    bench, bench_search, bench_spiking, config, doctor, eval, export, import, mcp, model, recall, reembed,
-    simulate, verify,
+    bench, bench_search, bench_spiking, bench_spread, config, doctor, eval, export, import, mcp, model,
+    recall, reembed, simulate, verify,
 };
 use crate::settings::{Device, Flag, Settings};
 use crate::{serve, telemetry};
@@ -114,6 +114,8 @@ enum BenchCommand {
     Search(bench_search::SearchArgs),
     /// Run a network that simulators of spiking neurons are compared on.
     Spiking(bench_spiking::SpikingArgs),
+    /// Spread activation over a graph with a power law of degrees.
+    Spread(bench_spread::SpreadArgs),
 }
 
 impl Cli {
@@ -134,6 +136,7 @@ impl Cli {
             Command::Bench(BenchCommand::Recall(args)) => bench::recall(&settings, &args),
             Command::Bench(BenchCommand::Search(args)) => bench_search::run(&settings, &args),
             Command::Bench(BenchCommand::Spiking(args)) => bench_spiking::run(&settings, &args),
+            Command::Bench(BenchCommand::Spread(args)) => bench_spread::run(&settings, &args),
             Command::Simulate(args) => simulate::run(&settings, &args),
             Command::Config => config::run(),
             Command::Doctor(args) => doctor::run(&settings, args.json),

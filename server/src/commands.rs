@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod bench_search;
 pub mod bench_spiking;
+pub mod bench_spread;
 pub mod config;
 pub mod doctor;
 pub mod eval;

@@ -5,7 +5,7 @@ use crate::record::Links;
 use crate::request::Place;
 use crate::state::State;
 use crate::state::graph::Side;
-use crate::text::names::{Names, is_written_as_name, split_title};
+use crate::text::names::{Names, is_part_of_name, is_written_as_name, split_title};
 use crate::text::reading::Reading;
 use crate::text::stopwords::is_calendar_word;
 use crate::text::terms::terms;
@@ -32,6 +32,9 @@ pub fn names_of(state: &State, reading: &Reading<'_>) -> Names {
     let mut found = reading.names.clone();
     for met in state.entities.meet(&reading.words, false) {
         let name = &state.entities.get(met.entity).name;
+        if met.is_part && !is_distinctive(state, name) {
+            continue;
+        }
         if !found.mentions.iter().any(|(known, _)| **known == **name) {
             found.mentions.push((name.to_string(), 1));
         }
@@ -55,6 +58,11 @@ fn is_common_word(state: &State, name: &str) -> bool {
     let held = state.lexical.rows(&term);
     let named = state.entities.find(name).map_or(0, |ix| state.graph.degree(state.entities.get(ix).node));
     is_calendar_word(name) || (is_seldom(named, held.len()) && !is_named_in_sample(state, name, held))
+}
+
+/// Whether so few memories hold a word that it names the same even as a part of longer names: "Sulli" and "Sulli Choi".
+pub fn is_distinctive(state: &State, word: &str) -> bool {
+    terms(word).first().is_none_or(|term| state.lexical.rows(term).len() < COMMON_MIN)
 }
 
 /// Whether `named` of the memories that hold a word are too few for it to be a name.
@@ -139,9 +147,10 @@ fn older_mentions(state: &State, own_row: Option<u32>, subject: &str) -> Vec<Mem
         .filter(|&row| subject_terms.iter().all(|term| state.lexical.rows(term).binary_search(&row).is_ok()))
         .filter(|&row| {
             let cut = words(&state.items.get(row).content);
-            cut.windows(wanted.len()).any(|span| {
+            cut.windows(wanted.len()).enumerate().any(|(at, span)| {
                 span.iter().map(|word| word.folded.as_str()).eq(wanted.iter().copied())
                     && is_written_as_name(span)
+                    && (rarest.len() < COMMON_MIN || !is_part_of_name(&cut, at..at + wanted.len()))
             })
         })
         .map(|row| state.items.get(row).id)

@@ -14,13 +14,14 @@ use cortexkg_compute::kernels::shared::csr::Csr;
 use cortexkg_compute::{Buffer, Device, Stored};
 
 use crate::Error;
+use crate::settings::RecallSettings;
 use crate::state::State;
 use crate::state::vectors::Vectors;
-use graph::GraphCopy;
 use rows::Rows;
 
 pub use compete::Contest;
-pub use spread::{Fired, SpreadLane};
+pub use graph::GraphCopy;
+pub use spread::{Fired, SpreadLane, Spreading};
 
 /// Bytes that an analysis takes beside arrays as large as the graph.
 const ANALYSIS_BYTES: u64 = 128 << 20;
@@ -42,7 +43,20 @@ impl Resident {
     /// Tells the device what changed since the last call.
     pub fn sync(&mut self, state: &mut State) -> Result<(), Error> {
         self.rows.sync(&mut self.device, state)?;
-        self.graph.sync(&mut self.device, state)
+        let (graph, owners) = state.graph_and_owners();
+        self.graph.sync(&mut self.device, graph, owners)
+    }
+
+    /// Spreads all lanes; for each, what fired, by time. The graph must be in step with the state.
+    pub fn spread(
+        &mut self,
+        state: &State,
+        settings: &RecallSettings,
+        lanes: &[&SpreadLane],
+        filtered: bool,
+    ) -> Result<Vec<Vec<Fired>>, Error> {
+        let spreading = Spreading { settings, memories: state.memories() as u32, filtered };
+        self.graph.spread(&mut self.device, spreading, lanes)
     }
 
     /// Best rows for each query among those its mask allows: (row, inner product), best first, ties by row. All of them while they

@@ -57,7 +57,8 @@ pub struct RecallSettings {
     pub fired_max: u32,
     /// A spread ends after so long, ms.
     pub spread_ms: u32,
-    /// Entities of more than this share of all memories tie nothing together, unless they are a subject.
+    /// Entities of more than this share of all memories (but at least 20 and at most 1,024) tie nothing together, unless they are a
+    /// subject.
     pub stop_share: f32,
     /// Memories that SpreadingActivation drives.
     pub seeds_few: usize,

@@ -437,9 +437,9 @@ impl State {
         if owner & ENTITY_BIT == 0 { Owner::Memory(owner) } else { Owner::Entity(owner & !ENTITY_BIT) }
     }
 
-    /// Owners of all nodes, as kernels read them: entities carry the highest bit.
-    pub(crate) fn owners(&self) -> &[u32] {
-        &self.owners
+    /// The graph, to be brought to the device, and the owners of its nodes as kernels read them: entities carry the highest bit.
+    pub(crate) fn graph_and_owners(&mut self) -> (&mut Graph, &[u32]) {
+        (&mut self.graph, &self.owners)
     }
 
     /// The id of the next new memory.

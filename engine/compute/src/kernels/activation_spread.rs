@@ -35,11 +35,11 @@
 //! tolerance `Exact`. Potentials saturate at 2^30; sums of non-negative numbers that saturate do not depend on order.
 //! Lists are sorted by time, then node.
 
-use rayon::prelude::*;
+mod cases;
+mod cpu;
 
 use crate::args::Args;
 use crate::buffer::Buffer;
-use crate::case::{Case, Draw};
 use crate::element::Element;
 use crate::kernel::{Binding, Grid, Kernel, Params, Target, Tolerance};
 use crate::recording::Recording;
@@ -157,13 +157,13 @@ pub static KERNEL: Kernel = Kernel {
     grid: Grid::per("lanes", 1),
     tolerance: Tolerance::Exact,
     reference,
-    cpu,
+    cpu: cpu::play,
     sources: &[Source {
         scratch: Scratch::Workgroup(|params| 10 * u64::from(params[1])),
         ..Source::wgsl(&[&WGSL])
     }],
     absent: &[(Target::Cuda, "comes with the CUDA back end")],
-    cases,
+    cases: cases::cases,
 };
 
 /// Its own part of the WGSL form.
@@ -473,159 +473,6 @@ fn reference(args: &mut Args<'_>) {
         let places = params.fired_max as usize * FIRED_WORDS;
         write_lane(&mut fired, &mut out_len[lane], &mut out[lane * places..][..places]);
     }
-}
-
-/// Only nodes that were driven or reached; lanes in parallel.
-fn cpu(args: &mut Args<'_>) {
-    let graph = Graph::of(args);
-    let params = graph.params;
-    let (starts, seeds) = (args.read::<u32>(LANE_STARTS), args.read::<u32>(SEED_NODES));
-    let (drives, gates) = (args.read::<u32>(SEED_DRIVES), args.read::<u32>(SEED_GATES));
-    let out_len = args.write::<u32>(FIRED_LEN);
-    let out = args.write::<u32>(FIRED);
-    let places = params.fired_max as usize * FIRED_WORDS;
-    let run = |scratch: &mut Lane, lane: usize, out_len: &mut u32, out: &mut [u32]| {
-        let span = starts[lane] as usize..starts[lane + 1] as usize;
-        for seed in span {
-            let cell = scratch.cell(seeds[seed]);
-            cell.drive = drives[seed];
-            cell.gate = gates[seed];
-        }
-        let mut fired = scratch.run(&graph);
-        write_lane(&mut fired, out_len, out);
-        scratch.clear();
-    };
-    let scratch = || Lane { place: vec![NONE; params.nodes as usize], cells: Vec::new() };
-    let out_len = &mut out_len[..params.lanes as usize];
-    if let [out_len] = out_len {
-        return run(&mut scratch(), 0, out_len, &mut out[..places]);
-    }
-    let lanes = out_len.par_iter_mut().zip(out.par_chunks_mut(places)).enumerate();
-    lanes.with_max_len(1).for_each_init(scratch, |scratch, (lane, (out_len, out))| {
-        run(scratch, lane, out_len, out);
-    });
-}
-
-/// Cells of one lane, found by node.
-struct Lane {
-    place: Vec<u32>,
-    cells: Vec<Cell>,
-}
-
-impl Lane {
-    fn cell(&mut self, node: u32) -> &mut Cell {
-        let place = &mut self.place[node as usize];
-        if *place == NONE {
-            *place = self.cells.len() as u32;
-            self.cells.push(Cell::new(node));
-        }
-        &mut self.cells[*place as usize]
-    }
-
-    fn run(&mut self, graph: &Graph<'_>) -> Vec<[u32; FIRED_WORDS]> {
-        let params = graph.params;
-        let mut fired = Vec::new();
-        let mut leaves = 0;
-        for step in 0..params.steps_max {
-            let before = fired.len();
-            for cell in self.cells.iter_mut().filter(|cell| !cell.fired) {
-                if let Some(time) = cell.step(step, &params) {
-                    fired.push([cell.node, time, cell.cause()]);
-                    leaves += u32::from(!graph.is_hub(cell.node));
-                }
-            }
-            for &[node, ..] in &fired[before..] {
-                graph.spike(node, |target, amount, floor| {
-                    self.cell(target).receive(graph, node, amount, floor);
-                });
-            }
-            if leaves >= params.leaves_max {
-                break;
-            }
-        }
-        fired
-    }
-
-    fn clear(&mut self) {
-        for cell in self.cells.drain(..) {
-            self.place[cell.node as usize] = NONE;
-        }
-    }
-}
-
-/// Random graphs of several shapes, with silent, dense, star-shaped and self-tied ones among them.
-fn cases(seed: u64) -> Vec<Case> {
-    let mut draw = Draw::new(seed);
-    let shapes: &[(&str, usize, usize, u32, u32)] = &[
-        // name, nodes, edges, lanes, leaves_max
-        ("no lane", 5, 4, 0, 9),
-        ("no seed", 5, 4, 1, 9),
-        ("one node", 1, 0, 1, 9),
-        ("sparse", 64, 80, 3, 20),
-        ("dense", 97, 2000, 5, 1000),
-        ("stops early", 300, 1500, 2, 3),
-        ("many lanes", 211, 900, 65, 40),
-        ("star", 257, 512, 4, 100),
-    ];
-    shapes.iter().map(|&shape| case(&mut draw, shape)).collect()
-}
-
-fn case(draw: &mut Draw, (name, nodes, edges, lanes, leaves_max): (&str, usize, usize, u32, u32)) -> Case {
-    let params = SpreadParams {
-        lanes,
-        nodes: nodes as u32,
-        fired_max: 64,
-        leaves_max,
-        steps_max: 40,
-        leak_div: 50,
-        synapse_div: 1 + draw.below(9) as u32,
-        degree_max: 30,
-        leaves_total: nodes as u32,
-        driven_damp: ONE / 3,
-    };
-    let mut rows = vec![[Vec::new(), Vec::new()]; nodes];
-    for _ in 0..edges {
-        let from = if name == "star" { draw.below(2) * draw.below(nodes) } else { draw.below(nodes) };
-        let packed = (draw.below(CLASSES) as u32) << 24 | draw.below(1 << 14) as u32;
-        rows[from][draw.below(2)].push([draw.below(nodes) as u32, packed]);
-    }
-    let (mut table, mut arena) = (Vec::new(), Vec::new());
-    for row in &rows {
-        let start = arena.len() as u32 / 2;
-        table.extend([start, start + row[0].len() as u32, row[0].len() as u32, row[1].len() as u32]);
-        arena.extend(row.iter().flatten().flatten().copied());
-    }
-    arena.extend([0, 0]);
-    let owners = draw.many(nodes, |draw| if draw.below(3) == 0 { HUB_BIT } else { 0 });
-    let norms = [Norm::Weight, Norm::Share, Norm::Row, Norm::Root];
-    let classes: [Class; CLASSES] = std::array::from_fn(|class| Class {
-        gain: draw.below(if class == 7 { 127 * 256 } else { 600 }) as u32,
-        norm: norms[class % 4],
-        gate_floor: draw.below(ONE as usize + 1) as u32,
-    });
-    let (mut starts, mut seeds) = (vec![0u32], Vec::new());
-    for _ in 0..lanes {
-        if name != "no seed" {
-            let mut chosen = draw.many(7, |draw| draw.below(nodes) as u32);
-            chosen.sort_unstable();
-            chosen.dedup();
-            seeds.extend(chosen);
-        }
-        starts.push(seeds.len() as u32);
-    }
-    let drives = draw.many(seeds.len(), |draw| draw.below(ONE as usize / 4) as u32 * draw.below(2) as u32);
-    let gates = draw.many(seeds.len(), |draw| draw.below(ONE as usize) as u32);
-    Case::new(name, &params)
-        .bind(&table)
-        .bind(&owners)
-        .bind(&arena)
-        .bind(&Class::table(&classes))
-        .bind(&starts)
-        .bind(&seeds)
-        .bind(&drives)
-        .bind(&gates)
-        .bind(&vec![0u32; lanes as usize])
-        .bind(&vec![NONE; lanes as usize * 64 * FIRED_WORDS])
 }
 
 #[cfg(test)]

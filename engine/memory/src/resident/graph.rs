@@ -1,29 +1,32 @@
 //! The graph on the device: the same arrays as in State, patched where they changed.
+//!
+//! Knows arrays alone, no memories, so that a graph without texts can be spread over and measured.
 
 use cortexkg_compute::{Buffer, Device, Recording};
 
 use crate::Error;
 use crate::resident::make_room;
-use crate::state::State;
+use crate::state::graph::Graph;
 
 /// Device arrays of the graph.
 #[derive(Default)]
 pub struct GraphCopy {
-    pub nodes: Option<Buffer<u32>>,
-    pub owners: Option<Buffer<u32>>,
-    pub edges: Option<Buffer<u32>>,
+    pub(super) nodes: Option<Buffer<u32>>,
+    pub(super) owners: Option<Buffer<u32>>,
+    pub(super) edges: Option<Buffer<u32>>,
+    pub(super) nodes_len: usize,
 }
 
 impl GraphCopy {
-    /// Writes what changed.
-    pub fn sync(&mut self, device: &mut Device, state: &mut State) -> Result<(), Error> {
-        let dirty = state.graph.take_dirty();
+    /// Writes what changed. `owners` holds a word a node; entities carry the highest bit.
+    pub fn sync(&mut self, device: &mut Device, graph: &mut Graph, owners: &[u32]) -> Result<(), Error> {
+        assert_eq!(graph.nodes_len(), owners.len(), "an owner for each node; this is a bug");
+        let dirty = graph.take_dirty();
         if !dirty.all && dirty.nodes.is_empty() && dirty.edges.is_empty() {
             return Ok(());
         }
-        let nodes: &[u32] = bytemuck::cast_slice(state.graph.nodes());
-        let edges: &[u32] = bytemuck::cast_slice(state.graph.edges());
-        let owners = state.owners();
+        let nodes: &[u32] = bytemuck::cast_slice(graph.nodes());
+        let edges: &[u32] = bytemuck::cast_slice(graph.edges());
         make_room(device, &mut self.nodes, "graph nodes", nodes.len())?;
         make_room(device, &mut self.owners, "graph owners", owners.len())?;
         make_room(device, &mut self.edges, "graph edges", edges.len())?;
@@ -52,6 +55,7 @@ impl GraphCopy {
             }
         }
         device.run(recording)?;
+        self.nodes_len = owners.len();
         Ok(())
     }
 }

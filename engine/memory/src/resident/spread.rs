@@ -1,19 +1,21 @@
 //! The spiking spread: recall settings to fixed point, lanes to seeds, spikes back to nodes and times.
 
-use cortexkg_compute::Recording;
 use cortexkg_compute::kernels::activation_spread::{
     self as kernel, CLASSES, Class, FIRED_WORDS, NONE, Norm, ONE, STEP_PARTS, SpreadBuffers, SpreadParams,
 };
+use cortexkg_compute::{Device, Recording};
 use rustc_hash::FxHashMap;
 
 use crate::Error;
-use crate::resident::Resident;
+use crate::resident::GraphCopy;
 use crate::settings::RecallSettings;
-use crate::state::State;
 use crate::state::graph::EdgeClass;
 
 /// Entities below this many memories are never stop words, however small the store.
 const STOP_MIN: u32 = 20;
+/// Entities above this many memories are stop words, however large the store: what each of so many gets from one spike is under a
+/// twelfth of the threshold, and reaching them is most of the work of a recall.
+const STOP_MAX: u32 = 1_024;
 /// Times as many memories may fire when filters will leave most of them out.
 const FILTERED_FACTOR: u32 = 4;
 /// Entities that fire for each memory that does, at most; the list of a lane holds so many.
@@ -77,38 +79,57 @@ fn classes(settings: &RecallSettings) -> [Class; CLASSES] {
     classes
 }
 
-impl Resident {
-    /// Spreads all lanes; for each, what fired, by time. The graph must be in step with the state.
-    pub fn spread(
-        &mut self,
-        state: &State,
-        settings: &RecallSettings,
-        lanes: &[&SpreadLane],
-        filtered: bool,
-    ) -> Result<Vec<Vec<Fired>>, Error> {
-        let (Some(nodes), Some(owners), Some(edges)) =
-            (&self.graph.nodes, &self.graph.owners, &self.graph.edges)
-        else {
-            return Ok(vec![Vec::new(); lanes.len()]);
-        };
-        if lanes.is_empty() {
-            return Ok(Vec::new());
-        }
-        let leaves_max = settings.fired_max * if filtered { FILTERED_FACTOR } else { 1 };
-        let memories = state.memories() as u32;
-        let params = SpreadParams {
-            lanes: lanes.len() as u32,
-            nodes: state.graph.nodes_len() as u32,
+/// How a spread goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Spreading<'a> {
+    /// Strengths, time constants and ends.
+    pub settings: &'a RecallSettings,
+    /// Memories in the graph, for rarity.
+    pub memories: u32,
+    /// Whether filters will leave most memories out.
+    pub filtered: bool,
+}
+
+impl Spreading<'_> {
+    /// Entities of more edges than this hand nothing on to what mentions them.
+    pub fn degree_max(&self) -> u32 {
+        ((self.memories as f32 * self.settings.stop_share) as u32).clamp(STOP_MIN, STOP_MAX)
+    }
+
+    fn params(&self, lanes: usize, nodes: usize) -> SpreadParams {
+        let settings = self.settings;
+        let leaves_max = settings.fired_max * if self.filtered { FILTERED_FACTOR } else { 1 };
+        SpreadParams {
+            lanes: lanes as u32,
+            nodes: nodes as u32,
             fired_max: leaves_max * (1 + ENTITIES_A_MEMORY),
             leaves_max,
             steps_max: settings.spread_ms,
             leak_div: settings.tau_ms.max(1),
             synapse_div: settings.synapse_ms.max(1),
-            degree_max: ((memories as f32 * settings.stop_share) as u32).max(STOP_MIN),
+            degree_max: self.degree_max(),
             // In a store of a few, what all mention is no less a name for it.
-            leaves_total: memories.max(STOP_MIN),
+            leaves_total: self.memories.max(STOP_MIN),
             driven_damp: unit(settings.entity_damp),
+        }
+    }
+}
+
+impl GraphCopy {
+    /// Spreads all lanes; for each, what fired, by time.
+    pub fn spread(
+        &self,
+        device: &mut Device,
+        spreading: Spreading<'_>,
+        lanes: &[&SpreadLane],
+    ) -> Result<Vec<Vec<Fired>>, Error> {
+        let (Some(nodes), Some(owners), Some(edges)) = (&self.nodes, &self.owners, &self.edges) else {
+            return Ok(vec![Vec::new(); lanes.len()]);
         };
+        if lanes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let params = spreading.params(lanes.len(), self.nodes_len);
         let (mut starts, mut seed_nodes, mut drives, mut gates) =
             (vec![0u32], Vec::new(), Vec::new(), Vec::new());
         for lane in lanes {
@@ -119,8 +140,7 @@ impl Resident {
             }
             starts.push(seed_nodes.len() as u32);
         }
-        let device = &mut self.device;
-        let classes = device.upload("spread classes", &Class::table(&classes(settings)))?;
+        let classes = device.upload("spread classes", &Class::table(&classes(spreading.settings)))?;
         let lane_starts = device.upload("spread lanes", &starts)?;
         let seed_nodes = device.upload("spread seeds", &seed_nodes)?;
         let seed_drives = device.upload("spread drives", &drives)?;

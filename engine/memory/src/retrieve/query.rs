@@ -1,7 +1,9 @@
 //! What a query names: terms, entities, times.
 
+use crate::links::is_distinctive;
 use crate::request::Retrieve;
 use crate::state::State;
+use crate::state::entities::Met;
 use crate::text::names::names;
 use crate::text::terms::terms_of;
 use crate::text::times::{Span, spans};
@@ -31,7 +33,18 @@ impl Query {
     /// Looks up what a query names.
     pub fn understand(state: &State, request: &Retrieve) -> Self {
         let cut = words(&request.query);
-        let mut found: Vec<u32> = state.entities.meet(&cut, true).iter().map(|met| met.entity).collect();
+        let met = state.entities.meet(&cut, true);
+        // A word of a longer name that is known, or looks like one, is not what is asked for.
+        let is_inside = |one: &Met| {
+            one.span.1 - one.span.0 == 1
+                && met.iter().any(|other| {
+                    other.span != one.span && other.span.0 <= one.span.0 && one.span.1 <= other.span.1
+                })
+        };
+        let is_meant = |met: &&Met| {
+            !(met.is_part || is_inside(met)) || is_distinctive(state, &state.entities.get(met.entity).name)
+        };
+        let mut found: Vec<u32> = met.iter().filter(is_meant).map(|met| met.entity).collect();
         found.extend(
             names(&request.query, false).mentions.iter().filter_map(|(name, _)| state.entities.find(name)),
         );

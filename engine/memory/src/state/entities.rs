@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
-use crate::text::names::{NAME_WORDS_MAX, is_written_as_name};
+use crate::text::names::{NAME_WORDS_MAX, is_part_of_name, is_written_as_name};
 use crate::text::words::Word;
 
 /// One entity.
@@ -34,6 +34,8 @@ pub struct Met {
     pub entity: u32,
     /// First word, and one past the last.
     pub span: (usize, usize),
+    /// One word of a longer name, which more often than not is another's: "Toby" in "Toby Wallace".
+    pub is_part: bool,
 }
 
 /// Hash of a run of words, extended word by word.
@@ -114,7 +116,8 @@ impl Entities {
                 if let Some(entity) = self.probe(hash, |known| is_name_of(known, span)) {
                     let named = is_written_as_name(span) || (lenient && span.len() > 1);
                     if self.list[entity as usize].is_subject && named {
-                        found.push(Met { entity, span: (start, end) });
+                        let is_part = is_part_of_name(words, start..end);
+                        found.push(Met { entity, span: (start, end), is_part });
                     }
                 }
             }

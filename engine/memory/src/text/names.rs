@@ -3,6 +3,8 @@
 //! A stored subject met word for word in another text is a mention too, but only where it is written like a name
 //! there: without that rule, dictionary words that became titles tie everything to everything.
 
+use std::ops::Range;
+
 use super::stopwords::{is_calendar_word, is_stopword};
 use super::words::{Gap, Word, words};
 
@@ -213,6 +215,16 @@ pub fn is_written_as_name(words: &[Word<'_>]) -> bool {
     }
 }
 
+/// Whether a span is one word that stands beside another of the same name: "Toby" in "Toby Wallace", "County" in "Crockett County".
+pub fn is_part_of_name(words: &[Word<'_>], span: Range<usize>) -> bool {
+    let beside = |at: usize, next: usize| {
+        words[next].gap == Gap::Joined && words[at].capital && !is_stopword(&words[at].folded)
+    };
+    span.len() == 1
+        && (span.start > 0 && beside(span.start - 1, span.start)
+            || span.end < words.len() && beside(span.end, span.end))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,5 +267,26 @@ mod tests {
         assert!(!is_written_as_name(&sentence[5..6]));
         assert!(is_written_as_name(&sentence[7..8]));
         assert!(is_written_as_name(&sentence[10..12]));
+    }
+
+    #[test]
+    fn a_word_of_a_longer_name_is_told_from_a_name() {
+        let sentence =
+            words("Then Toby Wallace of Vienna, The Area and Crockett County met Ann. In Rome we saw Ann");
+        let part = |word: &str| {
+            let at = sentence.iter().position(|other| other.text == word).unwrap();
+            is_part_of_name(&sentence, at..at + 1)
+        };
+        for (word, is) in [
+            ("Toby", true),
+            ("Wallace", true),
+            ("Vienna", false),
+            ("Area", false),
+            ("County", true),
+            ("Rome", false),
+        ] {
+            assert_eq!(part(word), is, "{word}");
+        }
+        assert!(!is_part_of_name(&sentence, 1..3));
     }
 }
