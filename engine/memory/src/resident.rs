@@ -1,4 +1,4 @@
-//! The device's copy of what kernels read: vectors and graph. A cache, rebuilt from State whenever the device is opened.
+//! The device's copy of what kernels read: vectors, graph and columns. A cache, rebuilt from State whenever the device is opened.
 //!
 //! Everything the domain computes in bulk goes through here, as recordings: nothing above knows a buffer.
 
@@ -14,10 +14,11 @@ use cortexkg_compute::{Buffer, Device, Stored};
 
 use crate::Error;
 use crate::state::State;
+use compete::Grid;
 use graph::GraphCopy;
 use rows::Rows;
 
-pub use compete::Contest;
+pub use compete::{Contest, Seat};
 pub use spread::{Fired, SpreadLane};
 
 /// Bytes that an analysis takes beside arrays as large as the graph.
@@ -28,18 +29,20 @@ pub struct Resident {
     device: Device,
     rows: Rows,
     graph: GraphCopy,
+    grid: Grid,
 }
 
 impl Resident {
     /// An empty copy on a device, for vectors of `dim` numbers.
     pub fn new(device: Device, dim: usize) -> Self {
         let rows = Rows::new(&device, dim);
-        Resident { device, rows, graph: GraphCopy::default() }
+        Resident { device, rows, graph: GraphCopy::default(), grid: Grid::default() }
     }
 
     /// Tells the device what changed since the last call.
     pub fn sync(&mut self, state: &mut State) -> Result<(), Error> {
         self.rows.sync(&mut self.device, state)?;
+        self.grid.sync(&mut self.device, state)?;
         self.graph.sync(&mut self.device, state)
     }
 
