@@ -17,9 +17,9 @@ use crate::state::State;
 /// structural, bias) and of "evidence for the same question" on two conversations (temporal beside them), scaled so that half
 /// is where both are as likely and one is the current of equal texts. Contradiction was fitted too and drives nothing: what
 /// contradicts a memory resembles it anyway.
-pub const SCORER_WEIGHTS: [f32; 4] = [0.320, 0.367, 0.322, 0.0];
+pub const SCORER_WEIGHTS: [f32; 4] = [0.341, 0.358, 0.202, 0.0];
 /// Current of a column without any score, found with them.
-pub const BIAS: f32 = 0.313;
+pub const BIAS: f32 = 0.300;
 /// Most memories that speak for columns.
 pub const RIVALS_MAX: usize = 5;
 /// Similarity below which a memory does not speak for its column.
