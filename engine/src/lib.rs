@@ -6,6 +6,7 @@
 //!
 //! This crate must not know tokio, tonic, JSON or HTTP.
 
+pub mod columns;
 mod config;
 mod error;
 mod front;
@@ -22,6 +23,7 @@ pub use config::{Config, DeviceKind};
 pub use cortexkg_compute::network;
 pub use cortexkg_embed::{HttpEndpoint, ModelChoice, ModelIdentity};
 pub use cortexkg_memory::{ColumnId, MemoryId, RecallSettings, TenantId, Timestamp, answer, request};
+pub use cortexkg_memory::{allocate, relation};
 pub use error::{Error, ErrorKind};
 pub use handle::{Call, EngineHandle, Health, Statistics, reembed};
 pub use history::{Verified, verify};

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    bench, bench_search, bench_spiking, bench_spread, config, doctor, eval, export, import, mcp, model,
-    recall, reembed, simulate, verify,
+    bench, bench_allocation, bench_search, bench_spiking, bench_spread, config, doctor, eval,
+    eval_allocation, export, import, mcp, model, recall, reembed, simulate, verify,
 };
 use crate::settings::{Device, Flag, Settings};
 use crate::{serve, telemetry};
@@ -102,6 +102,8 @@ pub struct JsonArgs {
 enum EvalCommand {
     /// Recall@k of gold passages or evidence turns, through the real engine.
     Retrieval(eval::RetrievalArgs),
+    /// How well a new text is told to be the same, an update, related or new, beside thresholds of cosine similarity.
+    Allocation(eval_allocation::AllocationArgs),
 }
 
 #[derive(Subcommand)]
@@ -110,6 +112,8 @@ enum BenchCommand {
     Ingest(bench::BenchArgs),
     /// Recall from generated texts, one client.
     Recall(bench::BenchArgs),
+    /// Let columns compete for generated memories.
+    Allocation(bench_allocation::AllocationArgs),
     /// Search vectors of .npy files, exactly or over the graph.
     Search(bench_search::SearchArgs),
     /// Run a network that simulators of spiking neurons are compared on.
@@ -132,8 +136,10 @@ impl Cli {
             Command::Export(args) => export::run(settings, &args),
             Command::Verify(args) => verify::run(&settings, args.json),
             Command::Eval(EvalCommand::Retrieval(args)) => eval::run(&settings, &args),
+            Command::Eval(EvalCommand::Allocation(args)) => eval_allocation::run(&settings, &args),
             Command::Bench(BenchCommand::Ingest(args)) => bench::ingest(&settings, &args),
             Command::Bench(BenchCommand::Recall(args)) => bench::recall(&settings, &args),
+            Command::Bench(BenchCommand::Allocation(args)) => bench_allocation::run(&settings, &args),
             Command::Bench(BenchCommand::Search(args)) => bench_search::run(&settings, &args),
             Command::Bench(BenchCommand::Spiking(args)) => bench_spiking::run(&settings, &args),
             Command::Bench(BenchCommand::Spread(args)) => bench_spread::run(&settings, &args),

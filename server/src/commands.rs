@@ -1,12 +1,14 @@
 //! One module a command: arguments, the work, and how the outcome is told.
 
 pub mod bench;
+pub mod bench_allocation;
 pub mod bench_search;
 pub mod bench_spiking;
 pub mod bench_spread;
 pub mod config;
 pub mod doctor;
 pub mod eval;
+pub mod eval_allocation;
 pub mod export;
 pub mod import;
 pub mod mcp;

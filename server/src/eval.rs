@@ -1,4 +1,7 @@
-//! Measuring recall: data sets as they are published, and the share of gold that was found.
+//! Measuring recall and allocation: data sets as they are published, and how much of their gold was found.
 
+pub mod classes;
 pub mod dataset;
+pub mod fit;
+pub mod pairs;
 pub mod score;

@@ -71,6 +71,12 @@ impl Case {
     }
 }
 
+/// Words of a binding that was played.
+#[cfg(test)]
+pub(crate) fn words_of(bytes: &[u8]) -> Vec<u32> {
+    bytes.chunks_exact(4).map(bytemuck::pod_read_unaligned).collect()
+}
+
 /// Numbers from a seed, the same on every machine (SplitMix64: Steele, Lea and Flood 2014).
 #[derive(Clone, Debug)]
 pub struct Draw {

@@ -5,6 +5,7 @@
 //! `shaders/NAME.wgsl` and `kernels/NAME.cu`, or an entry in `absent` that says why not.
 
 pub mod activation_spread;
+pub mod column_compete;
 pub mod encode_rows;
 pub mod graph_backlink;
 pub mod graph_betweenness;
@@ -16,12 +17,13 @@ pub mod graph_search;
 pub mod graph_triangles;
 pub mod graph_unlink;
 pub mod homeostasis;
+pub mod lateral_inhibit;
 pub mod network_run;
 pub mod network_run_f64;
 pub mod shared;
 pub mod similarity_topk;
 pub mod stdp_update;
-pub mod ttfs_compete;
+pub mod ttfs_encode;
 pub mod weight_decay;
 
 use crate::kernel::Kernel;
@@ -29,6 +31,7 @@ use crate::kernel::Kernel;
 /// Every kernel there is.
 pub static KERNELS: &[&Kernel] = &[
     &activation_spread::KERNEL,
+    &column_compete::KERNEL,
     &encode_rows::KERNEL,
     &graph_backlink::KERNEL,
     &graph_betweenness::KERNEL,
@@ -40,10 +43,11 @@ pub static KERNELS: &[&Kernel] = &[
     &graph_triangles::KERNEL,
     &graph_unlink::KERNEL,
     &homeostasis::KERNEL,
+    &lateral_inhibit::KERNEL,
     &network_run::KERNEL,
     &network_run_f64::KERNEL,
     &similarity_topk::KERNEL,
     &stdp_update::KERNEL,
-    &ttfs_compete::KERNEL,
+    &ttfs_encode::KERNEL,
     &weight_decay::KERNEL,
 ];

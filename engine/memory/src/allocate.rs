@@ -1,159 +1,118 @@
 //! Where a new memory belongs: columns compete for it by first spike (DESIGN 4.2; SPEC 2.1 to 2.4).
 //!
 //! Every memory that resembles the new one speaks for the column that holds it. Four scorers give it a current; a vacant
-//! column is driven by novelty. The earliest spike wins; what the new memory is to the winner (member, duplicate,
-//! exception) is then read off the words, because similarity alone cannot tell a repeat from a changed value.
+//! column is driven by novelty, so the earliest spike answers "is this new?" too. What the new memory is to the winner
+//! (member, repeat, exception) is then read off the words, because similarity alone cannot tell a repeat from a changed value.
 
 use crate::answer::{Allocation, Contender, Role, Scorer};
-use crate::contrast::Claim;
 use crate::ids::{ColumnId, MemoryId};
+use crate::relation::{Evidence, Relation, Statement};
+use crate::request::Place;
+use crate::scorers::{self, Spot};
 use crate::state::State;
 
 /// Weights of the scorers in a column's current: semantic, structural, temporal, exception.
-pub const SCORER_WEIGHTS: [f32; 4] = [0.7, 0.2, 0.05, 0.05];
+///
+/// `cortexkg eval allocation --fit` finds them: logistic regression of "not new" on the training half of the pairs (semantic,
+/// structural, bias) and of "evidence for the same question" on two conversations (temporal beside them), scaled so that half
+/// is where both are as likely and one is the current of equal texts. Contradiction was fitted too and drives nothing: what
+/// contradicts a memory resembles it anyway.
+pub const SCORER_WEIGHTS: [f32; 4] = [0.341, 0.358, 0.202, 0.0];
+/// Current of a column without any score, found with them.
+pub const BIAS: f32 = 0.300;
 /// Most memories that speak for columns.
-pub const RIVALS_MAX: usize = 8;
+pub const RIVALS_MAX: usize = 5;
 /// Similarity below which a memory does not speak for its column.
 pub const RIVAL_MIN: f32 = 0.35;
-/// Similarity from which words are compared.
-const COMPARE_MIN: f32 = 0.75;
-/// Similarity from which equal values make a duplicate, whatever the wording (anchors/memory, section 6).
-const DUPLICATE_MIN: f32 = 0.95;
-/// Contradiction from which a memory is an exception.
-const EXCEPTION_MIN: f32 = 0.5;
-/// Memories whose words are compared with the new one's, most similar first.
-const COMPARED_MAX: usize = 3;
 
 /// A memory that speaks for its column.
 #[derive(Clone, Debug)]
 pub struct Rival {
     /// The memory.
     pub id: MemoryId,
-    /// Cosine similarity with the new one, -1..=1.
-    pub similarity: f32,
+    /// How the new one compares with it.
+    pub evidence: Evidence,
     /// Scorer outputs, 0..=1.
     pub scores: [f32; 4],
 }
 
-/// What the new memory brings to the comparison.
-pub struct Newcomer<'a> {
-    /// Its text.
-    pub text: &'a str,
-    /// Names of the entities it mentions.
-    pub names: Vec<&'a str>,
-    /// When it happened, us.
-    pub time_us: i64,
-    /// Sequence and part.
-    pub place: Option<(&'a str, u32)>,
+/// What of a memory is compared.
+pub struct Aspect<'a> {
+    /// Its text, taken apart.
+    pub statement: Statement,
+    /// Where it stands in a document or session.
+    pub spot: Option<Spot<'a>>,
 }
 
-/// What a rival is compared by.
-pub struct Known<'a> {
-    /// Its text.
-    pub text: &'a str,
-    /// Names of the entities it mentions.
-    pub names: Vec<&'a str>,
-    /// When it happened, us.
-    pub time_us: i64,
-    /// Sequence and part.
-    pub place: Option<(&'a str, u32)>,
+/// The aspect of a text at a place.
+pub fn aspect<'a>(text: &str, place: Option<&'a Place>) -> Aspect<'a> {
+    Aspect { statement: Statement::of(text), spot: place.map(|place| (place.sequence.as_str(), place.part)) }
 }
 
-/// Share of entities that both mention, 0..=1.
-fn structural(new: &Newcomer<'_>, known: &Known<'_>) -> f32 {
-    let both = new.names.iter().filter(|name| known.names.contains(name)).count();
-    let either = new.names.len() + known.names.len() - both;
-    if either == 0 { 0.0 } else { both as f32 / either as f32 }
+/// Compares a new memory with a known one that it resembles so much.
+pub fn score(new: &Aspect<'_>, known: &Aspect<'_>, similarity: f32) -> (Evidence, [f32; 4]) {
+    let evidence = Evidence::of(&new.statement, &known.statement, similarity);
+    let scores = [
+        scorers::semantic(&evidence),
+        scorers::structural(&evidence),
+        scorers::temporal(new.spot, known.spot),
+        scorers::exception(&evidence),
+    ];
+    (evidence, scores)
 }
 
-/// Nearness in a sequence, else in time with a time constant of one hour (SPEC 2.7, short term), 0..=1.
-fn temporal(new: &Newcomer<'_>, known: &Known<'_>) -> f32 {
-    if let (Some((sequence, part)), Some((other, other_part))) = (new.place, known.place)
-        && sequence == other
-    {
-        return 1.0 / (1.0 + (f64::from(part) - f64::from(other_part)).abs() as f32);
-    }
-    (-((new.time_us - known.time_us).abs() as f64 / 3.6e9)).exp() as f32
-}
-
-/// Scores the rivals of a newcomer; `rivals` are (similarity, facts), most similar first.
-pub fn score<'a>(new: &Newcomer<'_>, rivals: impl Iterator<Item = (MemoryId, f32, Known<'a>)>) -> Vec<Rival> {
-    let mut claim = None;
-    rivals
-        .enumerate()
-        .map(|(rank, (id, similarity, known))| {
-            let exception = if rank < COMPARED_MAX && similarity >= COMPARE_MIN {
-                claim.get_or_insert_with(|| Claim::of(new.text)).exception_to(&Claim::of(known.text))
-            } else {
-                0.0
-            };
-            let scores =
-                [similarity.clamp(0.0, 1.0), structural(new, &known), temporal(new, &known), exception];
-            Rival { id, similarity, scores }
-        })
-        .collect()
-}
-
-/// Outcome of the competition for one newcomer, as the kernel told it.
-#[derive(Clone, Debug, Default)]
+/// Outcome of the competition for one new memory, as the kernels told it.
+#[derive(Clone, Debug)]
 pub struct Outcome {
     /// First spike of each rival, ms; none if silent or inhibited.
     pub spikes_ms: Vec<Option<f32>>,
-    /// First spike of the vacant column.
-    pub vacant_ms: Option<f32>,
-    /// Index of the winner among the rivals; none if the vacant column won or nothing spiked.
+    /// Index of the winner among the rivals; none if the vacant column won.
     pub winner: Option<usize>,
+    /// The column that takes the memory.
+    pub column: ColumnId,
     /// Normalised lead of the winner, 0..=1.
     pub margin: f32,
 }
 
-/// Settles where the newcomer goes, in the state as it is when its turn comes. `twins` are live memories with the same words.
-pub fn settle(state: &State, text: &str, twins: &[u32], rivals: &[Rival], outcome: &Outcome) -> Allocation {
-    let column_of = |id: MemoryId| state.items.find(id).map(|row| state.items.get(row).column);
+/// Settles what the new memory is to the column that takes it, in the state as it is when its turn comes. A twin has the same
+/// words as its only rival.
+pub fn settle(state: &State, is_twin: bool, rivals: &[Rival], outcome: &Outcome) -> Allocation {
+    let item_of = |id: MemoryId| state.items.find(id).map(|row| state.items.get(row));
     let mut contenders: Vec<Contender> = Vec::new();
     for (rival, &first_spike_ms) in rivals.iter().zip(&outcome.spikes_ms) {
-        let Some(column) = column_of(rival.id) else { continue };
-        let contender = Contender { column, nearest: rival.id, scores: rival.scores, first_spike_ms };
-        match contenders.iter_mut().find(|known| known.column == column) {
-            Some(known) if later(known.first_spike_ms, first_spike_ms) => *known = contender,
+        let Some(item) = item_of(rival.id) else { continue };
+        let contender =
+            Contender { column: item.column, nearest: rival.id, scores: rival.scores, first_spike_ms };
+        match contenders.iter_mut().find(|known| known.column == contender.column) {
+            Some(known) if order(known.first_spike_ms) > order(first_spike_ms) => *known = contender,
             Some(_) => {}
             None => contenders.push(contender),
         }
     }
     contenders.sort_by(|a, b| order(a.first_spike_ms).total_cmp(&order(b.first_spike_ms)));
-
-    let settled = |column: ColumnId, role: Role, confidence: f32, decided_by: Scorer| Allocation {
-        column,
+    let settled = |role: Role, decided_by: Scorer| Allocation {
+        column: outcome.column,
         role,
-        confidence,
+        confidence: outcome.margin,
         decided_by,
-        contenders: contenders.clone(),
+        contenders,
     };
-    // Word for word the same: no competition can say more.
-    if let Some(&twin) = twins.first() {
-        let twin = state.items.get(twin);
-        let first = match twin.role {
-            Role::DuplicateOf(first) if state.items.find(first).is_some() => first,
-            _ => twin.id,
-        };
-        return settled(twin.column, Role::DuplicateOf(first), 1.0, Scorer::Semantic);
-    }
-    let winner = outcome.winner.map(|at| &rivals[at]).and_then(|rival| Some((rival, column_of(rival.id)?)));
-    let Some((winner, column)) = winner else {
-        return settled(state.columns.vacant(), Role::Founder, outcome.margin, Scorer::Semantic);
+    let Some(winner) = outcome.winner.map(|at| &rivals[at]) else {
+        return settled(Role::Founder, Scorer::Semantic);
     };
-    // Words are compared with the nearest memory of the winning column.
-    let nearest = state.items.find(winner.id).map(|row| state.items.get(row)).expect("found above");
+    let nearest = item_of(winner.id).expect("rivals are live; this is a bug");
+    let found = (nearest.column, outcome.column);
+    assert!(found.0 == found.1, "{} is in {}, not {}; this is a bug", winner.id, found.0, found.1);
     // A repeat stands for the memory it repeats.
     let first = match nearest.role {
-        Role::DuplicateOf(first) if state.items.find(first).is_some() => first,
+        Role::DuplicateOf(first) if item_of(first).is_some() => first,
         _ => winner.id,
     };
-    if winner.scores[3] >= EXCEPTION_MIN {
-        return settled(column, Role::ExceptionTo(first), outcome.margin, Scorer::Exception);
+    if is_twin || winner.evidence.is_repeat() {
+        return settled(Role::DuplicateOf(first), Scorer::Semantic);
     }
-    if winner.similarity >= DUPLICATE_MIN && Claim::of(text).repeats(&Claim::of(&nearest.content)) {
-        return settled(column, Role::DuplicateOf(first), outcome.margin, Scorer::Semantic);
+    if winner.evidence.relation() == Relation::Update {
+        return settled(Role::ExceptionTo(first), Scorer::Exception);
     }
     let contribution = |at: usize| winner.scores[at] * SCORER_WEIGHTS[at];
     let by = [Scorer::Semantic, Scorer::Structural, Scorer::Temporal]
@@ -161,18 +120,9 @@ pub fn settle(state: &State, text: &str, twins: &[u32], rivals: &[Rival], outcom
         .enumerate()
         .max_by(|a, b| contribution(a.0).total_cmp(&contribution(b.0)))
         .map_or(Scorer::Semantic, |(_, scorer)| scorer);
-    settled(column, Role::Member, outcome.margin, by)
-}
-
-/// Novelty: the current of the vacant column, 0..=1, from the similarities of all rivals.
-pub fn novelty(similarities: impl Iterator<Item = f32>) -> f32 {
-    1.0 - similarities.fold(0.0f32, f32::max).min(1.0)
+    settled(Role::Member, by)
 }
 
 fn order(spike_ms: Option<f32>) -> f32 {
     spike_ms.unwrap_or(f32::INFINITY)
-}
-
-fn later(a: Option<f32>, b: Option<f32>) -> bool {
-    order(a) > order(b)
 }

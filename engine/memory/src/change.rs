@@ -147,31 +147,18 @@ fn replace(
     content: &str,
     vector: &[f32],
 ) -> Result<(NewContent, Allocation), Error> {
-    let (kind, place, time) = {
+    let (kind, place) = {
         let item = state.items.get(row);
-        (item.kind, item.place.as_deref().cloned(), item.time())
+        (item.kind, item.place.as_deref().cloned())
     };
     let context = request.context.as_deref().or(state.items.get(row).context.as_deref());
     let searched = searchable(content, context);
     let reading = Reading::of(&searched, content, kind == Kind::Passage);
-    let text = Text { text: content, reading: &reading, time, place: place.as_ref(), vector };
-    let competition =
-        contests(state, resident, &[text])?.pop().expect("one competition for one text; this is a bug");
-    let (mut rivals, mut outcome) = competition.resolve(&[]);
-    if let Some(own) = rivals.iter().position(|rival| rival.id == request.id) {
-        rivals.remove(own);
-        outcome.spikes_ms.remove(own);
-        // Without itself the earliest of the others wins, as the spikes stand.
-        let earliest = |at: &usize| outcome.spikes_ms[*at].unwrap_or(f32::INFINITY);
-        outcome.winner = (0..rivals.len()).min_by(|a, b| earliest(a).total_cmp(&earliest(b))).filter(|at| {
-            earliest(at).is_finite() && outcome.vacant_ms.is_none_or(|vacant| earliest(at) <= vacant)
-        });
-    }
-    let twins: Vec<u32> =
-        state.items.same_content(reading.content_hash).iter().copied().filter(|&twin| twin != row).collect();
-    let allocation = allocate::settle(state, content, &twins, &rivals, &outcome);
-    let similar: Vec<(MemoryId, f32)> = rivals.iter().map(|rival| (rival.id, rival.similarity)).collect();
-    let links = links::decide(state, Some(row), &reading, place.as_ref(), &similar);
+    let text = Text { text: content, reading: &reading, place: place.as_ref(), vector };
+    let competition = contests(state, resident, &[text], Some(row))?.pop();
+    let decided = competition.expect("one competition for one text; this is a bug").resolve(&[]);
+    let allocation = allocate::settle(state, decided.is_twin, &decided.rivals, &decided.outcome);
+    let links = links::decide(state, Some(row), &reading, place.as_ref(), &decided.near);
     let new = NewContent {
         content: content.to_owned(),
         vector: narrow(vector),

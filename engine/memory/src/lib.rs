@@ -6,17 +6,18 @@
 //!
 //! This crate must not know files, threads, the network, the time of day (a `now` comes in) or a model (vectors come in).
 
-mod allocate;
-mod contrast;
+pub mod allocate;
 mod error;
 mod ids;
 mod links;
+mod scorers;
 
 pub mod analyze;
 pub mod answer;
 pub mod change;
 pub mod learn;
 pub mod record;
+pub mod relation;
 pub mod request;
 pub mod resident;
 pub mod retrieve;

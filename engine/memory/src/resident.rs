@@ -1,4 +1,4 @@
-//! The device's copy of what kernels read: codes of vectors, and the graph. A cache, rebuilt from State whenever the device is
+//! The device's copy of what kernels read: codes of vectors, graph and columns. A cache, rebuilt from State whenever the device is
 //! opened.
 //!
 //! Everything the domain computes in bulk goes through here, as recordings: nothing above knows a buffer.
@@ -17,9 +17,10 @@ use crate::Error;
 use crate::settings::RecallSettings;
 use crate::state::State;
 use crate::state::vectors::Vectors;
+use compete::Grid;
 use rows::Rows;
 
-pub use compete::Contest;
+pub use compete::{Contest, Seat};
 pub use graph::GraphCopy;
 pub use spread::{Fired, SpreadLane, Spreading};
 
@@ -31,18 +32,20 @@ pub struct Resident {
     device: Device,
     rows: Rows,
     graph: GraphCopy,
+    grid: Grid,
 }
 
 impl Resident {
     /// An empty copy on a device, for vectors of `dim` numbers.
     pub fn new(device: Device, dim: usize) -> Self {
         let rows = Rows::new(&device, dim);
-        Resident { device, rows, graph: GraphCopy::default() }
+        Resident { device, rows, graph: GraphCopy::default(), grid: Grid::default() }
     }
 
     /// Tells the device what changed since the last call.
     pub fn sync(&mut self, state: &mut State) -> Result<(), Error> {
         self.rows.sync(&mut self.device, state)?;
+        self.grid.sync(&mut self.device, state)?;
         let (graph, owners) = state.graph_and_owners();
         self.graph.sync(&mut self.device, graph, owners)
     }

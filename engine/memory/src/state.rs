@@ -493,15 +493,6 @@ impl State {
         names.into_iter().map(|(_, name)| name).collect()
     }
 
-    /// Names of the entities that a memory is tied to.
-    pub(crate) fn entity_names_of(&self, row: u32) -> impl Iterator<Item = &str> {
-        let node = self.items.get(row).node;
-        self.graph.row(node, Side::Near).iter().filter_map(|edge| match self.owner(edge.target) {
-            Owner::Entity(entity) => Some(&*self.entities.get(entity).name),
-            Owner::Memory(_) => None,
-        })
-    }
-
     /// A memory as callers see it.
     pub fn memory(&self, row: u32) -> Memory {
         let item = self.items.get(row);
@@ -572,6 +563,7 @@ impl State {
     /// Forgets what the device knows, after it was lost or opened anew.
     pub fn mark_all_stale(&mut self) {
         self.graph.mark_all_dirty();
+        self.columns.mark_all_stale();
         self.stale_rows = (0..self.items.len() as u32).collect();
     }
 

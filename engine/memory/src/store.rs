@@ -5,15 +5,17 @@
 //! folded anew.
 
 use cortexkg_compute::collect_in_parallel;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::Error;
-use crate::allocate::{self, Known, Newcomer, Outcome, RIVAL_MIN, RIVALS_MAX, Rival};
+use crate::allocate::{self, Outcome, RIVAL_MIN, RIVALS_MAX, Rival};
 use crate::answer::{Allocation, Stored};
 use crate::ids::{MemoryId, TenantId, Timestamp};
 use crate::links;
 use crate::record::{Entry, Record, StoredRecord};
+use crate::relation::Evidence;
 use crate::request::{CONFIDENCE_DEFAULT, Kind, Place, Store};
-use crate::resident::{Contest, Resident};
+use crate::resident::{Contest, Resident, Seat};
 use crate::state::vectors::narrow;
 use crate::state::{State, searchable};
 use crate::text::reading::Reading;
@@ -34,11 +36,10 @@ pub enum Decision {
     Repeated(Box<Stored>),
 }
 
-/// What the comparison of a text needs of one that is known already, whether stored or in the same batch.
+/// What the comparison of a text needs of one that is new.
 pub(crate) struct Text<'a> {
     pub text: &'a str,
     pub reading: &'a Reading<'a>,
-    pub time: Timestamp,
     pub place: Option<&'a Place>,
     pub vector: &'a [f32],
 }
@@ -51,36 +52,37 @@ pub fn store_batch(
     tenant: TenantId,
     now: Timestamp,
 ) -> Result<Vec<Decision>, Error> {
+    let repeats = repeats(state, batch);
+    let fresh: Vec<&NewMemory<'_>> =
+        batch.iter().zip(&repeats).filter(|(_, repeat)| repeat.is_none()).map(|(new, _)| new).collect();
     let searched: Vec<String> =
-        batch.iter().map(|new| searchable(&new.request.content, new.request.context.as_deref())).collect();
-    let readings = collect_in_parallel(batch.len(), |at| {
-        let request = batch[at].request;
+        fresh.iter().map(|new| searchable(&new.request.content, new.request.context.as_deref())).collect();
+    let readings = collect_in_parallel(fresh.len(), |at| {
+        let request = fresh[at].request;
         Reading::of(&searched[at], &request.content, request.kind == Kind::Passage)
     });
-    let texts: Vec<Text<'_>> = batch
+    let texts: Vec<Text<'_>> = fresh
         .iter()
         .zip(&readings)
         .map(|(new, reading)| Text {
             text: &new.request.content,
             reading,
-            time: new.request.occurred_at.unwrap_or(now),
             place: new.request.place.as_ref(),
             vector: new.vector,
         })
         .collect();
-    let contests = contests(state, resident, &texts)?;
-    let mut ids: Vec<Option<MemoryId>> = Vec::with_capacity(batch.len());
+    let mut decided = contests(state, resident, &texts, None)?.into_iter().zip(fresh.iter().zip(&readings));
+    let mut ids: Vec<MemoryId> = Vec::with_capacity(fresh.len());
     let mut decisions = Vec::with_capacity(batch.len());
-    for ((new, reading), contest) in batch.iter().zip(&readings).zip(contests) {
-        let request = new.request;
-        if let Some(row) = request.idempotency_key.as_deref().and_then(|key| state.items.find_key(key)) {
-            ids.push(Some(state.items.get(row).id));
+    for (new, repeat) in batch.iter().zip(&repeats) {
+        if let Some(key) = repeat {
+            let row = state.items.find_key(key).expect("the first of the key is stored; this is a bug");
             decisions.push(Decision::Repeated(Box::new(repeated(state, row))));
             continue;
         }
-        let (rivals, outcome) = contest.resolve(&ids);
-        let (record, allocation) = decide(state, new, reading, &rivals, &outcome, now);
-        ids.push(Some(record.id));
+        let (competition, (_, reading)) = decided.next().expect("one competition each; this is a bug");
+        let (record, allocation) = decide(state, new, reading, competition.resolve(&ids), now);
+        ids.push(record.id);
         let mut stored = Stored {
             id: record.id,
             sequence: 0,
@@ -100,108 +102,163 @@ pub fn store_batch(
     Ok(decisions)
 }
 
-/// A rival that may be an earlier item of the batch, whose id is not known yet.
-struct Seat {
-    who: Who,
-    similarity: f32,
-    scores: [f32; 4],
+/// For each request, its idempotency key if that came before, in the store or earlier in the batch.
+fn repeats<'a>(state: &State, batch: &[NewMemory<'a>]) -> Vec<Option<&'a str>> {
+    let mut seen = FxHashSet::default();
+    batch
+        .iter()
+        .map(|new| {
+            let key = new.request.idempotency_key.as_deref()?;
+            (!seen.insert(key) || state.items.find_key(key).is_some()).then_some(key)
+        })
+        .collect()
 }
 
+/// A known memory: stored, or earlier in the batch, where its id is not known yet.
 #[derive(Clone, Copy)]
 enum Who {
     Stored(MemoryId),
     InBatch(usize),
 }
 
-/// The competition for one new memory, before the ids of the batch are known.
-pub(crate) struct Competition {
-    seats: Vec<Seat>,
-    outcome: Outcome,
-}
-
-impl Competition {
-    /// Names the rivals.
-    pub(crate) fn resolve(self, ids: &[Option<MemoryId>]) -> (Vec<Rival>, Outcome) {
-        let id = |who: Who| match who {
+impl Who {
+    fn id(self, ids: &[MemoryId]) -> MemoryId {
+        match self {
             Who::Stored(id) => id,
-            Who::InBatch(at) => ids[at].expect("rivals come before; this is a bug"),
-        };
-        let rivals = self.seats.iter().map(|seat| Rival {
-            id: id(seat.who),
-            similarity: seat.similarity,
-            scores: seat.scores,
-        });
-        (rivals.collect(), self.outcome)
+            Who::InBatch(at) => ids[at],
+        }
     }
 }
 
-/// Searches, scores and lets columns compete for all texts at once.
+/// A known memory that speaks for its column.
+struct Seated {
+    who: Who,
+    seat: Seat,
+    evidence: Evidence,
+    scores: [f32; 4],
+}
+
+/// The competition for one new memory, before the ids of the batch are known.
+pub(crate) struct Competition {
+    near: Vec<(Who, f32)>,
+    seated: Vec<Seated>,
+    is_twin: bool,
+    outcome: Outcome,
+}
+
+/// The competition for one new memory.
+pub(crate) struct Decided {
+    /// Memories that resemble it, most similar first.
+    pub near: Vec<(MemoryId, f32)>,
+    /// Those that spoke for their columns.
+    pub rivals: Vec<Rival>,
+    /// The only rival has the same words.
+    pub is_twin: bool,
+    /// What the columns made of it.
+    pub outcome: Outcome,
+}
+
+impl Competition {
+    /// Names the rivals; `ids` are those of the batch so far.
+    pub(crate) fn resolve(self, ids: &[MemoryId]) -> Decided {
+        let rival = |seated: Seated| Rival {
+            id: seated.who.id(ids),
+            evidence: seated.evidence,
+            scores: seated.scores,
+        };
+        Decided {
+            near: self.near.into_iter().map(|(who, similarity)| (who.id(ids), similarity)).collect(),
+            rivals: self.seated.into_iter().map(rival).collect(),
+            is_twin: self.is_twin,
+            outcome: self.outcome,
+        }
+    }
+}
+
+/// Searches, scores and lets columns compete for all texts at once; the row `own` takes no part.
 pub(crate) fn contests(
     state: &mut State,
     resident: &mut Resident,
     texts: &[Text<'_>],
+    own: Option<u32>,
 ) -> Result<Vec<Competition>, Error> {
     resident.sync(state)?;
     let vectors: Vec<Vec<f32>> = texts.iter().map(|text| text.vector.to_vec()).collect();
-    let alive = state.items.mask(&[], None);
+    let mut alive = state.items.mask(&[], None);
+    if let Some(row) = own {
+        alive[row as usize / 64] &= !(1 << (row % 64));
+    }
     let near = resident.nearest_to_batch(&state.vectors, &vectors, &alive, RIVALS_MAX, RIVAL_MIN)?;
     let rows = state.items.len();
-    let place = |place: Option<&'_ Place>| place.map(|place| (place.sequence.clone(), place.part));
     let state = &*state;
-    let seats = collect_in_parallel(texts.len(), |at| {
-        let (text, near) = (&texts[at], &near[at]);
-        let own_place = place(text.place);
-        let newcomer = Newcomer {
-            text: text.text,
-            // As written: enough to compare by, and independent of the order in the batch.
-            names: text.reading.own_names(),
-            time_us: text.time.0,
-            place: own_place.as_ref().map(|(sequence, part)| (sequence.as_str(), *part)),
-        };
-        let known = near.iter().map(|&(row, similarity)| {
-            let known = match (row as usize).checked_sub(rows) {
-                Some(at) => known_in_batch(&texts[at]),
-                None => known_stored(state, row),
+    let twins = twins(state, texts, own);
+    let seated = collect_in_parallel(texts.len(), |at| {
+        let new = allocate::aspect(texts[at].text, texts[at].place);
+        let seat = |&(row, similarity): &(u32, f32)| {
+            let (who, seat, known) = match (row as usize).checked_sub(rows) {
+                Some(at) => {
+                    let known = &texts[at];
+                    (Who::InBatch(at), Seat::OfEarlier(at), allocate::aspect(known.text, known.place))
+                }
+                None => {
+                    let item = state.items.get(row);
+                    let known = allocate::aspect(&item.content, item.place.as_deref());
+                    (Who::Stored(item.id), Seat::Column(item.column), known)
+                }
             };
-            (MemoryId(0), similarity, known)
-        });
-        let who = near.iter().map(|&(row, _)| match (row as usize).checked_sub(rows) {
+            let (evidence, scores) = allocate::score(&new, &known, similarity);
+            Seated { who, seat, evidence, scores }
+        };
+        match &twins[at] {
+            Some(twin) => vec![seat(twin)],
+            None => near[at].iter().map(seat).collect(),
+        }
+    });
+    let contest = |(seated, twin): (&Vec<Seated>, &Option<(u32, f32)>)| Contest {
+        rivals: seated.iter().map(|seated| (seated.seat, seated.scores)).collect(),
+        may_found: twin.is_none(),
+    };
+    let contests: Vec<Contest> = seated.iter().zip(&twins).map(contest).collect();
+    let outcomes = resident.compete(&contests, &state.columns.vacants(contests.len()))?;
+    let who = |&(row, similarity): &(u32, f32)| {
+        let who = match (row as usize).checked_sub(rows) {
             Some(at) => Who::InBatch(at),
             None => Who::Stored(state.items.get(row).id),
-        });
-        let scored = allocate::score(&newcomer, known);
-        who.zip(scored)
-            .map(|(who, rival)| Seat { who, similarity: rival.similarity, scores: rival.scores })
-            .collect::<Vec<Seat>>()
-    });
-    let contests: Vec<Contest> = seats
-        .iter()
-        .map(|seats: &Vec<Seat>| Contest {
-            scores: seats.iter().map(|seat| seat.scores).collect(),
-            vacant: allocate::novelty(seats.iter().map(|seat| seat.similarity)),
+        };
+        (who, similarity)
+    };
+    let decided = seated.into_iter().zip(outcomes).zip(near.iter().zip(&twins));
+    Ok(decided
+        .map(|((seated, outcome), (near, twin))| Competition {
+            near: near.iter().map(who).collect(),
+            seated,
+            is_twin: twin.is_some(),
+            outcome,
         })
-        .collect();
-    let outcomes = resident.compete(&contests)?;
-    Ok(seats.into_iter().zip(outcomes).map(|(seats, outcome)| Competition { seats, outcome }).collect())
+        .collect())
 }
 
-fn known_in_batch<'a>(text: &Text<'a>) -> Known<'a> {
-    Known {
-        text: text.text,
-        names: text.reading.own_names(),
-        time_us: text.time.0,
-        place: text.place.map(|place| (place.sequence.as_str(), place.part)),
-    }
-}
-
-fn known_stored(state: &State, row: u32) -> Known<'_> {
-    let item = state.items.get(row);
-    Known {
-        text: &item.content,
-        names: state.entity_names_of(row).collect(),
-        time_us: item.time().0,
-        place: item.place.as_deref().map(|place| (place.sequence.as_str(), place.part)),
-    }
+/// For each text, the first known one with the same words, if there is one, as row and similarity; rows of the batch follow
+/// those of the store. Word for word the same: no competition can say more.
+fn twins(state: &State, texts: &[Text<'_>], own: Option<u32>) -> Vec<Option<(u32, f32)>> {
+    let rows = state.items.len() as u32;
+    let mut first: FxHashMap<u64, u32> = FxHashMap::default();
+    let similarity = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    texts
+        .iter()
+        .enumerate()
+        .map(|(at, text)| {
+            let hash = text.reading.content_hash;
+            let stored = state.items.same_content(hash).iter().copied().find(|&row| Some(row) != own);
+            let earlier = first.get(&hash).copied();
+            first.entry(hash).or_insert(at as u32);
+            match (stored, earlier) {
+                (Some(row), _) => Some((row, similarity(text.vector, &state.vectors.row(row)))),
+                (None, Some(at)) => Some((rows + at, similarity(text.vector, texts[at as usize].vector))),
+                (None, None) => None,
+            }
+        })
+        .collect()
 }
 
 /// Decides one memory on the state as it is when its turn comes.
@@ -209,14 +266,11 @@ fn decide(
     state: &State,
     new: &NewMemory<'_>,
     reading: &Reading<'_>,
-    rivals: &[Rival],
-    outcome: &Outcome,
+    decided: Decided,
     now: Timestamp,
 ) -> (StoredRecord, Allocation) {
     let request = new.request;
-    let twins = state.items.same_content(reading.content_hash);
-    let allocation = allocate::settle(state, &request.content, twins, rivals, outcome);
-    let similar: Vec<(MemoryId, f32)> = rivals.iter().map(|rival| (rival.id, rival.similarity)).collect();
+    let allocation = allocate::settle(state, decided.is_twin, &decided.rivals, &decided.outcome);
     let mut tags = request.tags.clone();
     tags.sort();
     tags.dedup();
@@ -234,7 +288,7 @@ fn decide(
         occurred_at: request.occurred_at,
         key: request.idempotency_key.clone(),
         vector: narrow(new.vector),
-        links: links::decide(state, None, reading, request.place.as_ref(), &similar),
+        links: links::decide(state, None, reading, request.place.as_ref(), &decided.near),
         column: allocation.column,
         role: allocation.role,
     };

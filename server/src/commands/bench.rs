@@ -144,7 +144,8 @@ fn seconds(since: Instant) -> Value {
     round(since.elapsed().as_secs_f64(), 3).into()
 }
 
-fn tell(report: &Value, json: bool) -> anyhow::Result<ExitCode> {
+/// Prints a report as lines or as one object.
+pub(super) fn tell(report: &Value, json: bool) -> anyhow::Result<ExitCode> {
     if json {
         print_json(report)?;
     } else {

@@ -1,5 +1,6 @@
 //! What several kernels have in common.
 
+pub mod columns;
 pub mod csr;
 pub(crate) mod diversify;
 pub mod first_spike;

@@ -1,25 +1,78 @@
-//! The competition of columns, as one dispatch for a batch of new memories.
+//! The competition of columns, as one recording for a batch of new memories, and the device's copy of their grid.
 
-use cortexkg_compute::Recording;
-use cortexkg_compute::kernels::ttfs_compete::{
-    self as kernel, INHIBITION, NO_WINNER, Requests, Rules, SCORERS, THRESHOLD,
+use cortexkg_compute::kernels::column_compete::{self, NO_WINNER, Pace};
+use cortexkg_compute::kernels::lateral_inhibit::{self, INHIBITION, Strength, THRESHOLD};
+use cortexkg_compute::kernels::shared::columns::{
+    ALLOCATED, AVAILABLE, COLUMN_WORDS, NO_COLUMN, REQUEST, Requests, VACANT,
 };
+use cortexkg_compute::kernels::ttfs_encode::{self, Drive, SCORERS};
+use cortexkg_compute::{Buffer, Device, Recording};
 
 use crate::Error;
-use crate::allocate::{Outcome, SCORER_WEIGHTS};
-use crate::resident::Resident;
+use crate::allocate::{BIAS, Outcome, SCORER_WEIGHTS};
+use crate::ids::ColumnId;
+use crate::resident::{Resident, make_room};
+use crate::state::State;
 
 /// The longest first spike of the code: a current of 0.1 fires at 20 ms * ln 10 (SPEC 2.1).
 const WINDOW_US: u32 = 46_052;
-/// No spike in the kernel's numbers.
+/// Every memory gets a competition of its own, which lasts longer than a column is refractory (2 ms): one tick is one memory,
+/// and a column that spiked has recovered when the next one comes.
+const REFRACTORY_TICKS: u32 = 1;
+/// No spike in the kernels' numbers.
 const SILENT: u32 = u32::MAX;
 
-/// One competition: scorer outputs of each rival, and the current of the vacant column, all 0..=1.
+/// Whose column a candidate stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seat {
+    /// This column.
+    Column(ColumnId),
+    /// Whichever column the earlier memory of the batch gets.
+    OfEarlier(usize),
+}
+
+/// One competition: who speaks for which column, and how strongly.
 pub struct Contest {
-    /// Semantic, structural, temporal, exception.
-    pub scores: Vec<[f32; SCORERS]>,
-    /// Novelty.
-    pub vacant: f32,
+    /// Scorer outputs of each rival, 0..=1: semantic, structural, temporal, exception.
+    pub rivals: Vec<(Seat, [f32; SCORERS])>,
+    /// Whether a vacant column takes part, driven by novelty. It is the last candidate.
+    pub may_found: bool,
+}
+
+/// Columns on the device, kept like the state.
+#[derive(Default)]
+pub struct Grid {
+    columns: Option<Buffer<u32>>,
+    /// Columns that a competition changed: what became of them is in the state by the next one.
+    touched: Vec<u32>,
+    /// Memories that competed so far.
+    ticks: u32,
+}
+
+impl Grid {
+    /// Writes the columns that changed.
+    pub fn sync(&mut self, device: &mut Device, state: &mut State) -> Result<(), Error> {
+        let mut stale = state.columns.take_stale();
+        stale.append(&mut self.touched);
+        stale.sort_unstable();
+        stale.dedup();
+        let Some(&last) = stale.last() else { return Ok(()) };
+        self.reserve(device, last as usize + 1)?;
+        let Some(columns) = &self.columns else { unreachable!("made above; this is a bug") };
+        let mut recording = Recording::new();
+        for run in stale.chunk_by(|a, b| a + 1 == *b) {
+            let holds = |&ix: &u32| state.columns.get(ColumnId(ix)).is_some_and(|column| column.members > 0);
+            let word = |ix: &u32| [if holds(ix) { ALLOCATED } else { AVAILABLE }, 0, 0, 0];
+            let words: Vec<u32> = run.iter().flat_map(word).collect();
+            recording.write(columns, run[0] as usize * COLUMN_WORDS, &words);
+        }
+        device.run(recording)?;
+        Ok(())
+    }
+
+    fn reserve(&mut self, device: &mut Device, columns: usize) -> Result<(), Error> {
+        make_room(device, &mut self.columns, "columns", columns * COLUMN_WORDS)
+    }
 }
 
 fn q16(value: f32) -> i32 {
@@ -31,70 +84,106 @@ fn spike_ms(time_us: u32) -> Option<f32> {
 }
 
 impl Resident {
-    /// Lets the columns compete. The vacant column is the last candidate of each contest, so it loses ties.
-    pub fn compete(&mut self, contests: &[Contest]) -> Result<Vec<Outcome>, Error> {
+    /// Lets the columns compete, one memory after the other. `vacants` are columns that founders get, in this order; there must
+    /// be one for each contest that may found one. The columns must be in step with the state.
+    pub fn compete(&mut self, contests: &[Contest], vacants: &[ColumnId]) -> Result<Vec<Outcome>, Error> {
         if contests.is_empty() {
             return Ok(Vec::new());
         }
-        let (mut offsets, mut ids, mut scores) = (vec![0u32], Vec::new(), Vec::new());
+        let (mut offsets, mut candidates, mut scores) = (vec![0u32], Vec::new(), Vec::new());
         for contest in contests {
-            // The weights add up to one, so equal scores make a current of that height.
-            for rival in contest.scores.iter().copied().chain([[contest.vacant; SCORERS]]) {
-                ids.push(ids.len() as u32 - offsets[offsets.len() - 1]);
+            for (seat, rival) in &contest.rivals {
+                candidates.push(match *seat {
+                    Seat::Column(column) => column.0,
+                    Seat::OfEarlier(at) => REQUEST | at as u32,
+                });
                 scores.extend(rival.map(q16));
             }
-            offsets.push(ids.len() as u32);
+            if contest.may_found {
+                candidates.push(VACANT);
+                scores.extend([0; SCORERS]);
+            }
+            offsets.push(candidates.len() as u32);
         }
-        let device = &mut self.device;
+        let vacants: Vec<u32> = vacants.iter().map(|column| column.0).collect();
+        let capacity = vacants.iter().max().map_or(0, |&last| last as usize + 1);
+        let (device, grid) = (&mut self.device, &mut self.grid);
+        grid.reserve(device, capacity)?;
+        let Some(columns) = &grid.columns else { unreachable!("made above; this is a bug") };
+        let arrivals: Vec<u32> = (0..contests.len() as u32).map(|at| grid.ticks.saturating_add(at)).collect();
+        grid.ticks = grid.ticks.saturating_add(contests.len() as u32);
+
+        let (count, requests) = (candidates.len(), contests.len());
         let offset_buffer = device.upload("contest offsets", &offsets)?;
-        let id_buffer = device.upload("contest ids", &ids)?;
+        let candidate_buffer = device.upload("contest candidates", &candidates)?;
+        let arrival_buffer = device.upload("contest arrivals", &arrivals)?;
+        let vacant_buffer = device.upload("contest vacants", &vacants)?;
         let score_buffer = device.upload("contest scores", &scores)?;
-        let winners = device.create("contest winners", contests.len())?;
-        let winner_times = device.create("contest winner times", contests.len())?;
-        let margins = device.create("contest margins", contests.len())?;
-        let times = device.create("contest times", ids.len())?;
-        let rules = Rules {
-            weights: SCORER_WEIGHTS.map(q16),
-            inhibition: INHIBITION,
-            threshold: THRESHOLD,
-            window_us: WINDOW_US,
+        let of_requests = |device: &mut Device, label| device.create::<u32>(label, requests);
+        let winners = of_requests(device, "contest winners")?;
+        let taken = of_requests(device, "contest columns")?;
+        let margins = of_requests(device, "contest margins")?;
+        let of_candidates = |device: &mut Device, label| device.create::<u32>(label, count);
+        let currents = of_candidates(device, "contest currents")?;
+        let times = of_candidates(device, "contest times")?;
+        let targets = of_candidates(device, "contest targets")?;
+        let inhibited = of_candidates(device, "contest spikes")?;
+
+        let batch = Requests {
+            offsets: &offset_buffer,
+            request_count: requests,
+            candidates: &candidate_buffer,
+            candidate_count: count,
         };
         let mut recording = Recording::new();
-        kernel::record(
+        let signed = |value: f32| (value * 65_536.0).round() as i32;
+        let drive = Drive { weights: SCORER_WEIGHTS.map(signed), bias: signed(BIAS), window_us: WINDOW_US };
+        ttfs_encode::record(&mut recording, &drive, &batch, &score_buffer, &currents, &times);
+        column_compete::record(
             &mut recording,
-            &rules,
-            &Requests {
-                offsets: &offset_buffer,
-                request_count: contests.len(),
-                ids: &id_buffer,
-                scores: &score_buffer,
-                candidate_count: ids.len(),
+            &Pace { refractory: REFRACTORY_TICKS, window_us: WINDOW_US },
+            &batch,
+            &times,
+            &arrival_buffer,
+            &column_compete::Columns {
+                columns,
+                capacity: columns.len() / COLUMN_WORDS,
+                vacants: &vacant_buffer,
+                offered: vacants.len(),
             },
-            &kernel::Outcome {
+            &column_compete::Outcome {
                 winners: &winners,
-                winner_times: &winner_times,
+                taken: &taken,
                 margins: &margins,
-                times: &times,
+                targets: &targets,
             },
         );
-        let (winners_read, margins_read) = (recording.read_all(&winners), recording.read_all(&margins));
-        let times_read = recording.read_all(&times);
+        let strength = Strength { inhibition: INHIBITION, threshold: THRESHOLD, window_us: WINDOW_US };
+        lateral_inhibit::record(&mut recording, &strength, &batch, &currents, &times, &targets, &inhibited);
+        let (winners_read, taken_read) = (recording.read_all(&winners), recording.read_all(&taken));
+        let (margins_read, spikes_read) = (recording.read_all(&margins), recording.read_all(&inhibited));
         let reads = device.run(recording)?;
-        let outcomes = offsets
-            .windows(2)
-            .zip(reads.get(&winners_read).iter().zip(reads.get(&margins_read)))
-            .map(|(span, (&winner, &margin))| {
-                let vacant = span[1] - 1;
-                let spikes = &reads.get(&times_read)[span[0] as usize..span[1] as usize];
-                Outcome {
-                    spikes_ms: spikes[..spikes.len() - 1].iter().copied().map(spike_ms).collect(),
-                    vacant_ms: spike_ms(spikes[spikes.len() - 1]),
-                    winner: (winner != NO_WINNER && winner != vacant).then(|| (winner - span[0]) as usize),
-                    margin: margin as f32 / 65_536.0,
-                }
-            })
-            .collect();
-        for buffer in [offset_buffer, id_buffer, winners, winner_times, margins, times] {
+
+        let spikes = reads.get(&spikes_read);
+        let outcomes = contests.iter().enumerate().map(|(at, contest)| {
+            let (start, rivals) = (offsets[at] as usize, contest.rivals.len());
+            let (winner, column) = (reads.get(&winners_read)[at], reads.get(&taken_read)[at]);
+            // Half of all current goes to the strongest rival or to novelty, and all columns have recovered.
+            assert!(winner != NO_WINNER && column != NO_COLUMN, "nobody took a memory; this is a bug");
+            let place = winner as usize - start;
+            Outcome {
+                spikes_ms: spikes[start..start + rivals].iter().copied().map(spike_ms).collect(),
+                winner: (place < rivals).then_some(place),
+                column: ColumnId(column),
+                margin: reads.get(&margins_read)[at] as f32 / 65_536.0,
+            }
+        });
+        let outcomes: Vec<Outcome> = outcomes.collect();
+        grid.touched.extend(outcomes.iter().filter(|outcome| outcome.winner.is_none()).map(|o| o.column.0));
+        let of_batch = [offset_buffer, candidate_buffer, arrival_buffer, vacant_buffer];
+        for buffer in
+            of_batch.into_iter().chain([winners, taken, margins, currents, times, targets, inhibited])
+        {
             device.destroy(buffer);
         }
         device.destroy(score_buffer);

@@ -1,5 +1,6 @@
 //! The cortical columns: which concept each holds, and how a column comes and goes (SPEC 2.2).
 
+use cortexkg_compute::kernels::shared::columns;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Role;
@@ -10,29 +11,21 @@ use crate::ids::ColumnId;
 pub enum ColumnState {
     /// Holds nothing.
     #[default]
-    Available = 0,
+    Available = columns::AVAILABLE as isize,
     /// Driven by a new memory.
-    Activated = 1,
+    Activated = columns::ACTIVATED as isize,
     /// In competition with others.
-    Competing = 2,
+    Competing = columns::COMPETING as isize,
     /// Holds a concept.
-    Allocated = 3,
+    Allocated = columns::ALLOCATED as isize,
     /// Recovering; takes nothing.
-    Refractory = 4,
+    Refractory = columns::REFRACTORY as isize,
 }
 
 impl ColumnState {
     /// Whether SPEC 2.2 allows the change.
     pub fn may_become(self, next: ColumnState) -> bool {
-        use ColumnState::*;
-        matches!(
-            (self, next),
-            (Available, Activated | Available)
-                | (Activated, Competing | Available)
-                | (Competing, Allocated | Available | Refractory)
-                | (Allocated, Refractory | Allocated)
-                | (Refractory, Available | Refractory)
-        )
+        columns::may_change(self as u32, next as u32)
     }
 }
 
@@ -52,12 +45,16 @@ pub struct Column {
 pub struct Columns {
     list: Vec<Column>,
     free: Vec<u32>,
+    /// Columns that the device has not seen as they are.
+    #[serde(skip)]
+    stale: Vec<u32>,
 }
 
 impl Columns {
-    /// The column that the next new concept gets: a released one, else one more.
-    pub fn vacant(&self) -> ColumnId {
-        ColumnId(self.free.last().copied().unwrap_or(self.list.len() as u32))
+    /// The columns that the next `count` new concepts get: released ones first, then one more each.
+    pub fn vacants(&self, count: usize) -> Vec<ColumnId> {
+        let released = self.free.iter().rev().copied();
+        released.chain(self.list.len() as u32..).take(count).map(ColumnId).collect()
     }
 
     /// The column, if it exists.
@@ -71,7 +68,10 @@ impl Columns {
         if self.list.len() <= ix {
             self.list.resize(ix + 1, Column::default());
         }
-        self.free.retain(|&free| free != id.0);
+        self.stale.push(id.0);
+        if let Some(at) = self.free.iter().rposition(|&free| free == id.0) {
+            self.free.remove(at);
+        }
         let column = &mut self.list[ix];
         if column.state == ColumnState::Available {
             for next in [ColumnState::Activated, ColumnState::Competing, ColumnState::Allocated] {
@@ -97,7 +97,18 @@ impl Columns {
             column.state = next;
         }
         self.free.push(id.0);
+        self.stale.push(id.0);
         true
+    }
+
+    /// Columns that changed since the last call.
+    pub fn take_stale(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.stale)
+    }
+
+    /// The device knows none of them.
+    pub fn mark_all_stale(&mut self) {
+        self.stale = (0..self.list.len() as u32).collect();
     }
 
     /// Columns that hold something.
@@ -136,15 +147,15 @@ mod tests {
     #[test]
     fn an_empty_column_is_released_and_used_again() {
         let mut columns = Columns::default();
-        let first = columns.vacant();
+        let first = columns.vacants(1)[0];
         columns.join(first, Role::Founder);
         columns.join(first, Role::ExceptionTo(MemoryId(1)));
-        let second = columns.vacant();
+        let second = columns.vacants(1)[0];
         assert_ne!(first, second);
         columns.join(second, Role::Founder);
         assert!(!columns.leave(first, Role::ExceptionTo(MemoryId(1))));
         assert!(columns.leave(first, Role::Founder));
-        assert_eq!((columns.vacant(), columns.allocated()), (first, 1));
+        assert_eq!((columns.vacants(1)[0], columns.allocated()), (first, 1));
         columns.join(first, Role::Founder);
         assert_eq!(
             columns.get(first),
