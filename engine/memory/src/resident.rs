@@ -9,7 +9,6 @@ mod rows;
 mod spread;
 
 use cortexkg_compute::analytics::Analytics;
-use cortexkg_compute::index::Way;
 use cortexkg_compute::kernels::shared::csr::Csr;
 use cortexkg_compute::{Buffer, Device, Stored};
 
@@ -72,7 +71,7 @@ impl Resident {
         k: usize,
     ) -> Result<Vec<Vec<(u32, f32)>>, Error> {
         let originals = vectors.originals();
-        self.rows.nearest(&mut self.device, originals, queries, masks, k, f32::NEG_INFINITY, Way::Auto)
+        self.rows.nearest(&mut self.device, originals, queries, masks, k)
     }
 
     /// Work for idle moments: brings up to `rows_max` rows into the graph that searches of large stores walk. Gives how many

@@ -220,7 +220,7 @@ fn reference(args: &mut Args<'_>) {
     let rows = CodedRows { simd: Simd::portable(), dim, codes, factors: args.read(1) };
     let (masks, floors): (&[u64], &[f32]) = (args.read(3), args.read(4));
     let mut lists = Vec::new();
-    for query in 0..count {
+    for (query, &floor) in floors[..count].iter().enumerate() {
         let probe = coded.probe(query);
         let (norm, error) = coded.bounds(query);
         let mut list = Vec::new();
@@ -231,7 +231,7 @@ fn reference(args: &mut Args<'_>) {
             }
             let estimate = rows.plain_estimate(row, &probe);
             let leader = Leader::new(row, estimate, score_bound(&rows.factors(row), norm, error));
-            if leader.upper > floors[query] {
+            if leader.upper > floor {
                 list.push(leader);
             }
         }

@@ -52,12 +52,9 @@ impl Rows {
         queries: &[Vec<f32>],
         masks: &[Vec<u64>],
         k: usize,
-        score_min: f32,
-        way: Way,
     ) -> Result<Vec<Vec<(u32, f32)>>, Error> {
-        let width = k.max(WIDTH_MIN);
-        let (queries, originals) = (&queries.concat(), Some(originals));
-        let search = Search { queries, originals, masks, k, score_min, width, way };
+        let queries = queries.concat();
+        let search = Search { way: Way::Auto, ..exactly(originals, &queries, masks, k, f32::NEG_INFINITY) };
         Ok(self.index.search(device, &search)?.lists)
     }
 
@@ -71,8 +68,9 @@ impl Rows {
         k: usize,
         score_min: f32,
     ) -> Result<Vec<Vec<(u32, f32)>>, Error> {
-        let masks = [alive.to_vec()];
-        let mut lists = self.nearest(device, originals, batch, &masks, k, score_min, Way::Exact)?;
+        let (queries, masks) = (batch.concat(), [alive.to_vec()]);
+        let search = exactly(originals, &queries, &masks, k, score_min);
+        let mut lists = self.index.search(device, &search)?.lists;
         if batch.len() < 2 {
             return Ok(lists);
         }
@@ -82,10 +80,10 @@ impl Rows {
         let earlier = |own: usize| (0..words).map(|word| mask_below(own.saturating_sub(word * 64))).collect();
         let masks: Vec<Vec<u64>> = (0..batch.len()).map(earlier).collect();
         let mut of_batch = Rows::new(device, self.dim);
-        let values = narrow(&batch.concat()).0;
+        let values = narrow(&queries).0;
         let originals = Originals::new(self.dim, bytemuck::cast_slice(&values));
         of_batch.index.write(device, 0, bytemuck::cast_slice(&values))?;
-        let found = of_batch.nearest(device, originals, batch, &masks, k, score_min, Way::Exact)?;
+        let found = of_batch.index.search(device, &exactly(originals, &queries, &masks, k, score_min))?.lists;
         of_batch.index.destroy(device);
         for (list, found) in lists.iter_mut().zip(found) {
             list.extend(found.into_iter().map(|(place, score)| (rows + place, score)));
@@ -93,6 +91,18 @@ impl Rows {
         }
         Ok(lists)
     }
+}
+
+/// A search of all rows.
+fn exactly<'a>(
+    originals: Originals<'a>,
+    queries: &'a [f32],
+    masks: &'a [Vec<u64>],
+    k: usize,
+    score_min: f32,
+) -> Search<'a> {
+    let (originals, width) = (Some(originals), k.max(WIDTH_MIN));
+    Search { queries, originals, masks, k, score_min, width, way: Way::Exact }
 }
 
 /// The lowest `n` bits, all of them from 64 on.
