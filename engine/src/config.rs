@@ -45,6 +45,9 @@ pub struct Config {
     pub learn_from_recall: bool,
     /// Numbers of recall.
     pub recall: cortexkg_memory::RecallSettings,
+    /// Loses each device after so many submissions: a fault for tests.
+    #[doc(hidden)]
+    pub device_lost_after: Option<u64>,
 }
 
 impl Config {
@@ -63,6 +66,7 @@ impl Config {
             snapshot_log_bytes: 256 << 20,
             learn_from_recall: true,
             recall: cortexkg_memory::RecallSettings::default(),
+            device_lost_after: None,
         }
     }
 

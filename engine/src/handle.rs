@@ -1,11 +1,10 @@
 //! The one way in. Cloned freely, called from anywhere; every call is checked, counted and queued, and answered by ticket.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use cortexkg_compute::Device;
 use cortexkg_embed::Embedder;
 use cortexkg_journal::{DiskStorage, LogOptions, Storage};
 use cortexkg_memory::record::{Entry as LogEntry, ModelTag, Record};
@@ -15,6 +14,7 @@ use cortexkg_memory::{MemoryId, State, TenantId, answer, request};
 use crate::front::{self, WaitingRecall};
 use crate::history::{History, journal, model_name};
 use crate::metrics::{Counters, Metrics, Performance};
+use crate::opener::Opener;
 use crate::queue::{Admission, Entry, Job, Look, Op, Recall, StoreRows, Write};
 use crate::ticket::{Ticket, ticket};
 use crate::worker::Worker;
@@ -53,12 +53,23 @@ pub struct Health {
     pub queue_rows: u64,
     /// Bytes waiting.
     pub queue_bytes: u64,
-    /// The device, in words.
-    pub device: String,
+    /// The device.
+    pub device: DeviceHealth,
     /// The model.
     pub model: String,
     /// Seconds since it was opened.
     pub uptime_s: f64,
+}
+
+/// How the device fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceHealth {
+    /// What computes now, in words.
+    pub name: String,
+    /// Times a device failed and was opened again.
+    pub failures: u64,
+    /// Why the CPU computes in place of the device that was asked for.
+    pub fallback: Option<String>,
 }
 
 /// Answer of get_memory_stats.
@@ -86,7 +97,7 @@ pub(crate) struct Shared {
     pub(crate) counters: Arc<Counters>,
     pub(crate) model: String,
     pub(crate) opened: Instant,
-    device: String,
+    device: Mutex<DeviceHealth>,
     closed: AtomicBool,
     sequence: AtomicU64,
     memories: AtomicU64,
@@ -148,11 +159,8 @@ impl EngineHandle {
         let (mut history, mut state) = History::open(storage, options, config.snapshot_log_bytes)?;
         let tag = tag(&*embedder);
         found(&mut history, &mut state, &tag, &config)?;
-        let device_options = config.device_options();
-        let open_device: Box<dyn Fn() -> Result<Device, Error> + Send> =
-            Box::new(move || Device::open(&device_options).map_err(|error| Error::Device(error.to_string())));
-        let mut resident = Resident::new(open_device()?, tag.dim as usize);
-        resident.sync(&mut state)?;
+        let opener = Opener::new(config.device_options());
+        let resident = Resident::new(opener.open()?, tag.dim as usize);
 
         let counters = Arc::new(Counters::default());
         let shared = Arc::new(Shared {
@@ -160,7 +168,11 @@ impl EngineHandle {
             counters: Arc::clone(&counters),
             model: model_name(&tag),
             opened: Instant::now(),
-            device: resident.device_name().to_owned(),
+            device: Mutex::new(DeviceHealth {
+                name: resident.device_name().to_owned(),
+                failures: 0,
+                fallback: None,
+            }),
             closed: AtomicBool::new(false),
             sequence: AtomicU64::new(history.tail()),
             memories: AtomicU64::new(state.memories()),
@@ -175,7 +187,7 @@ impl EngineHandle {
         let (recalls, waiting_recalls) = flume::unbounded();
         let (writes, waiting_writes) = flume::unbounded();
         let (jobs, waiting_jobs) = flume::unbounded();
-        let worker = Worker {
+        let mut worker = Worker {
             history,
             state,
             resident,
@@ -185,8 +197,10 @@ impl EngineHandle {
             jobs: waiting_jobs,
             own: jobs.downgrade(),
             shared: Arc::clone(&shared),
-            open_device,
+            opener,
         };
+        // The first recall finds the device full.
+        worker.on_device(|state, resident, _| resident.sync(state))?;
         let threads = vec![
             front::recalls(Arc::clone(&embedder), waiting_recalls, jobs.clone(), Arc::clone(&counters)),
             front::writes(embedder, waiting_writes, jobs.clone(), counters),
@@ -301,7 +315,7 @@ impl EngineHandle {
             memories: shared.memories.load(Ordering::Relaxed),
             queue_rows,
             queue_bytes,
-            device: shared.device.clone(),
+            device: shared.device(),
             model: shared.model.clone(),
             uptime_s: shared.opened.elapsed().as_secs_f64(),
         }
@@ -319,6 +333,8 @@ impl EngineHandle {
             memories: shared.memories.load(Ordering::Relaxed),
             state_bytes: shared.state_bytes.load(Ordering::Relaxed),
             device_bytes: shared.device_bytes.load(Ordering::Relaxed),
+            device_failures: shared.device().failures,
+            device_fell_back: shared.device().fallback.is_some(),
             ..shared.counters.metrics()
         }
     }
@@ -401,6 +417,10 @@ impl Drop for Inner {
 }
 
 impl Shared {
+    fn device(&self) -> DeviceHealth {
+        self.device.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(crate) fn publish(
         &self,
         sequence: u64,
@@ -409,7 +429,14 @@ impl Shared {
         device_bytes: u64,
         failure: Option<&str>,
         (syncs, bytes): (u64, u64),
+        (device, opener): (&str, &Opener),
     ) {
+        if let Ok(mut known) = self.device.lock()
+            && (known.failures != opener.failures || known.fallback != opener.fallback)
+        {
+            let fallback = opener.fallback.clone();
+            *known = DeviceHealth { name: device.to_owned(), failures: opener.failures, fallback };
+        }
         self.sequence.store(sequence, Ordering::Relaxed);
         self.memories.store(memories, Ordering::Relaxed);
         self.device_bytes.store(device_bytes, Ordering::Relaxed);

@@ -67,6 +67,10 @@ pub struct Metrics {
     pub state_bytes: u64,
     /// Bytes of device buffers.
     pub device_bytes: u64,
+    /// Times a device failed and was opened again.
+    pub device_failures: u64,
+    /// Whether the CPU computes in place of the device that was asked for.
+    pub device_fell_back: bool,
 }
 
 /// Timing of one kind of call, from the histogram.

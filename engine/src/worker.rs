@@ -13,6 +13,7 @@ use cortexkg_memory::{RecallSettings, State, TenantId, Timestamp, analyze, answe
 
 use crate::handle::{Shared, Statistics};
 use crate::history::History;
+use crate::opener::Opener;
 use crate::queue::{Entry, Job, Look, Recall, Write};
 use crate::{Config, Error};
 
@@ -36,7 +37,7 @@ pub(crate) struct Worker<S: Storage> {
     pub(crate) jobs: flume::Receiver<Job>,
     pub(crate) own: flume::WeakSender<Job>,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) open_device: Box<dyn Fn() -> Result<Device, Error> + Send>,
+    pub(crate) opener: Opener,
 }
 
 /// A reply that waits for the log.
@@ -401,22 +402,38 @@ impl<S: Storage> Worker<S> {
         }
     }
 
-    /// Runs something on the device. If the device fails it is opened again, filled from the state, and asked once more.
-    fn on_device<T>(
+    /// Runs something on the device. A device that fails is opened again, filled from the state, and asked once more; if that fails
+    /// as well, the CPU takes its place.
+    pub(crate) fn on_device<T>(
         &mut self,
         run: impl Fn(&mut State, &mut Resident, &RecallSettings) -> Result<T, cortexkg_memory::Error>,
     ) -> Result<T, Error> {
-        match run(&mut self.state, &mut self.resident, &self.settings) {
-            Err(cortexkg_memory::Error::Device(why)) => {
-                tracing::error!(%why, "the device failed; it is opened again and filled from the state");
-                let device = (self.open_device)()?;
-                let dim = self.state.model().map_or(1, |model| model.dim as usize);
-                self.resident = Resident::new(device, dim);
-                self.state.mark_all_stale();
-                Ok(run(&mut self.state, &mut self.resident, &self.settings)?)
+        let why = match run(&mut self.state, &mut self.resident, &self.settings) {
+            Err(cortexkg_memory::Error::Device(why)) => why,
+            other => return Ok(other?),
+        };
+        self.opener.failed(&why);
+        let again = match self.opener.open() {
+            Ok(device) => {
+                self.fill(device);
+                run(&mut self.state, &mut self.resident, &self.settings)
             }
-            other => Ok(other?),
-        }
+            Err(error) => Err(cortexkg_memory::Error::Device(error.to_string())),
+        };
+        let why = match again {
+            Err(cortexkg_memory::Error::Device(why)) => why,
+            other => return Ok(other?),
+        };
+        let Some(cpu) = self.opener.fall_back(&why) else { return Err(Error::Device(why)) };
+        self.fill(cpu?);
+        Ok(run(&mut self.state, &mut self.resident, &self.settings)?)
+    }
+
+    /// Starts over with an empty device, which is filled when it is next used.
+    fn fill(&mut self, device: Device) {
+        let dim = self.state.model().map_or(1, |model| model.dim as usize);
+        self.resident = Resident::new(device, dim);
+        self.state.mark_all_stale();
     }
 
     /// Tells health and metrics what is so now.
@@ -428,6 +445,7 @@ impl<S: Storage> Worker<S> {
             self.resident.bytes(),
             self.history.failure(),
             (self.history.syncs, self.history.bytes),
+            (self.resident.device_name(), &self.opener),
         );
     }
 }
@@ -446,6 +464,7 @@ impl Config {
             choice,
             memory_bytes_max: self.device_bytes_max,
             threads: self.threads,
+            lost_after: self.device_lost_after,
             ..Default::default()
         }
     }

@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::{ask, fact, on_disk};
-use cortexkg_engine::{Call, ErrorKind};
+use common::{ask, config, fact, model, on_disk};
+use cortexkg_engine::{Call, Config, DeviceKind, EngineHandle, ErrorKind};
 use cortexkg_journal::sim::{Fault, Random, SimStorage};
 
 #[test]
@@ -74,4 +74,45 @@ fn a_full_disk_refuses_and_recovers() {
     std::thread::sleep(std::time::Duration::from_millis(1100));
     assert!(engine.store(fact("Room again."), Call::default()).wait().is_ok());
     assert_eq!(engine.health().memories, 2);
+}
+
+/// An engine whose devices are lost after so many submissions, each anew.
+fn engine_losing(device_lost_after: Option<u64>) -> EngineHandle {
+    // Not the CPU by name, for which nothing else could step in.
+    let device = DeviceKind::Auto;
+    let config = config("simulated".as_ref());
+    let config = Config { device, device_lost_after, learn_from_recall: false, ..config };
+    EngineHandle::open_on(SimStorage::new(3), model(), config).expect("an empty disk opens")
+}
+
+#[test]
+fn a_device_that_is_lost_is_opened_again_or_makes_way_and_nobody_notices() {
+    // Lost again and again after some work; lost at every use, so that the CPU must take its place.
+    for (lost_after, falls_back) in [(40, false), (1, true)] {
+        let (sure, lossy) = (engine_losing(None), engine_losing(Some(lost_after)));
+        let mut answers = Vec::new();
+        for engine in [&sure, &lossy] {
+            let mut recalled = Vec::new();
+            for n in 0..12 {
+                let text = format!("Keeper {n} of lighthouse {} polishes lens {n}.", n % 4);
+                engine.store(fact(&text), Call::default()).wait().expect("stored");
+                let found = engine.retrieve(ask(&format!("Who polishes lens {n}?")), Call::default()).wait();
+                let found = found.expect("recalled").memories;
+                recalled.push(
+                    found
+                        .into_iter()
+                        .map(|found| (found.memory.content, found.score.to_bits()))
+                        .collect::<Vec<_>>(),
+                );
+            }
+            answers.push(recalled);
+        }
+        assert_eq!(answers[0], answers[1], "lost after {lost_after}");
+        let device = lossy.health().device;
+        assert!(device.failures > 0 && device.fallback.is_some() == falls_back, "{device:?}");
+        assert_eq!(
+            (lossy.metrics().device_failures, lossy.metrics().device_fell_back),
+            (device.failures, falls_back)
+        );
+    }
 }

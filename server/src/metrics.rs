@@ -91,6 +91,16 @@ fn of_engine(metrics: &Metrics) -> Vec<MetricFamily> {
         gauge("cortex_kg_memories", "Live memories.", metrics.memories as f64),
         gauge("cortex_kg_state_bytes", "Bytes of state beyond the texts.", metrics.state_bytes as f64),
         gauge("cortex_kg_device_bytes", "Bytes of device buffers.", metrics.device_bytes as f64),
+        counter(
+            "cortex_kg_device_failures_total",
+            "Times a device failed and was opened again.",
+            metrics.device_failures,
+        ),
+        gauge(
+            "cortex_kg_device_fell_back",
+            "1 where the CPU computes in place of the device that was asked for.",
+            f64::from(u8::from(metrics.device_fell_back)),
+        ),
     ];
     // The encoder refuses families without a metric: no call was made yet, or none failed.
     families.retain(|family| !family.get_metric().is_empty());

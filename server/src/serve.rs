@@ -177,7 +177,7 @@ impl Banner {
         Ok(Banner {
             data: settings.data().display().to_string(),
             memories: health.memories,
-            device: health.device,
+            device: health.device.name,
             model: health.model,
             http: doors.http.address()?,
             grpc: doors.grpc.address()?,

@@ -93,7 +93,7 @@ pub fn recall(settings: &Settings, args: &BenchArgs) -> anyhow::Result<ExitCode>
 
 fn identity(engine: &Engine, args: &BenchArgs) -> Value {
     let health = engine.health();
-    json!({ "count": args.count, "device": health.device, "model": health.model })
+    json!({ "count": args.count, "device": health.device.name, "model": health.model })
 }
 
 fn store(engine: &Engine, batch_size: u32, args: &BenchArgs) -> anyhow::Result<Value> {

@@ -152,7 +152,7 @@ fn try_engine(settings: &Settings) -> anyhow::Result<String> {
         "a stored sentence was not recalled"
     );
     let health = engine.health();
-    Ok(format!("stores and recalls on {}, embeds with {}", health.device, health.model))
+    Ok(format!("stores and recalls on {}, embeds with {}", health.device.name, health.model))
 }
 
 fn data_folder(settings: &Settings) -> Check {

@@ -1,0 +1,45 @@
+//! `Opener`: how the engine comes by its device, and by another one when that fails.
+//!
+//! A device that was lost is opened again once; one that fails then too, or is not there any more, makes way for the CPU until
+//! the engine is opened again. What a device holds is a copy, so nothing is lost with it.
+
+use cortexkg_compute::{Device, DeviceChoice, DeviceOptions};
+
+use crate::Error;
+
+/// Opens devices, and keeps count of what became of them.
+pub(crate) struct Opener {
+    options: DeviceOptions,
+    /// Times a device failed.
+    pub failures: u64,
+    /// Why the CPU computes in place of the device that was asked for.
+    pub fallback: Option<String>,
+}
+
+impl Opener {
+    pub fn new(options: DeviceOptions) -> Self {
+        Opener { options, failures: 0, fallback: None }
+    }
+
+    /// The device asked for, or the CPU once that was given up.
+    pub fn open(&self) -> Result<Device, Error> {
+        Device::open(&self.options).map_err(|error| Error::Device(error.to_string()))
+    }
+
+    /// Counts a failure.
+    pub fn failed(&mut self, why: &str) {
+        self.failures += 1;
+        tracing::error!(why, "the device failed; it is opened again and filled from the state");
+    }
+
+    /// The CPU, from now on; none if that is what failed.
+    pub fn fall_back(&mut self, why: &str) -> Option<Result<Device, Error>> {
+        if self.options.choice == DeviceChoice::Cpu {
+            return None;
+        }
+        tracing::error!(why, "the device failed again; from now on the CPU computes");
+        self.fallback = Some(why.to_owned());
+        self.options = DeviceOptions { choice: DeviceChoice::Cpu, lost_after: None, ..self.options.clone() };
+        Some(self.open())
+    }
+}
