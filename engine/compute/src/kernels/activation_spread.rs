@@ -41,7 +41,7 @@ use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::case::{Case, Draw};
 use crate::element::Element;
-use crate::kernel::{Binding, Grid, Kernel, Params, Target, Tolerance};
+use crate::kernel::{Binding, Grid, Kernel, Params, Tolerance};
 use crate::recording::Recording;
 use crate::source::{Constant, Scratch, Source, Text};
 
@@ -161,14 +161,16 @@ pub static KERNEL: Kernel = Kernel {
     sources: &[Source {
         scratch: Scratch::Workgroup(|params| 10 * u64::from(params[1])),
         ..Source::wgsl(&[&WGSL])
+    }, Source {
+        scratch: Scratch::Workgroup(|params| 10 * u64::from(params[1])),
+        ..Source::cuda(&[&CUDA])
     }],
-    absent: &[(Target::Cuda, "comes with the CUDA back end")],
+    absent: &[],
     cases,
 };
 
-/// Its own part of the WGSL form.
-static WGSL: Text = Text {
-    constants: &[
+/// Numbers that device forms want.
+const CONSTANTS: &[(&str, Constant)] = &[
         ("NONE", Constant::U32(NONE)),
         ("ONE", Constant::U32(ONE)),
         ("HUB_BIT", Constant::U32(HUB_BIT)),
@@ -178,9 +180,11 @@ static WGSL: Text = Text {
         ("NORM_SHARE", Constant::U32(Norm::Share as u32)),
         ("NORM_ROW", Constant::U32(Norm::Row as u32)),
         ("NORM_ROOT", Constant::U32(Norm::Root as u32)),
-    ],
-    text: include_str!("../../../../shaders/activation_spread.wgsl"),
-};
+    ];
+/// Own part of the WGSL form.
+static WGSL: Text = Text { constants: CONSTANTS, text: include_str!("../../../../shaders/activation_spread.wgsl") };
+/// And of the CUDA form.
+static CUDA: Text = Text { constants: CONSTANTS, text: include_str!("../../../../kernels/activation_spread.cu") };
 
 /// Buffers of one spread, in binding order.
 pub struct SpreadBuffers<'a> {
