@@ -275,7 +275,7 @@ extern Arguments host_arguments;
 #define KERNEL(name)                                                                       \
     static void kernel_##name(const Arguments &arguments);                                 \
     static host::Register register_##name(#name, [] { kernel_##name(host_arguments); });   \
-    static void kernel_##name(const Arguments &arguments)
+    static void kernel_##name([[maybe_unused]] const Arguments &arguments)
 
 template <class T> T min(T a, T b) { return b < a ? b : a; }
 template <class T> T max(T a, T b) { return a < b ? b : a; }

@@ -172,11 +172,81 @@ fn every_cuda_form_agrees_with_its_reference_on_every_case() {
                     Ok(played) => differs(kernel, case, &expected, &played),
                     Err(complaint) => Some(complaint),
                 };
-                failures.extend(found.map(|found| format!("{}::{}::{order:?}: {found}", kernel.name, case.name)));
+                failures
+                    .extend(found.map(|found| format!("{}::{}::{order:?}: {found}", kernel.name, case.name)));
                 played += 1;
             }
         }
         println!("{}: {} cases, {played} runs", kernel.name, cases.len());
     }
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// A text with the arguments of `weight_decay` and an entry of its own, on 64 words from 0: what it leaves, in both orders.
+fn try_body(folder: &Path, name: &str, body: &str) -> Vec<Result<Vec<u32>, String>> {
+    let kernel = &cortexkg_compute::kernels::weight_decay::KERNEL;
+    let source = kernel.source(Target::Cuda).expect("a form");
+    let text = source.text(kernel);
+    let (before, _) = text.split_once("KERNEL(main)").expect("an entry");
+    let program = compile(folder, name, &format!("{before}\n{body}"));
+    let case = Case { name: name.into(), params: vec![64, 0, 0], buffers: vec![vec![0; 256]] };
+    let run = |order| {
+        let played = play(&program, source, kernel, &case, &DEVICES[0], order)?;
+        Ok(played[0]
+            .chunks_exact(4)
+            .map(|word| u32::from_le_bytes(word.try_into().expect("4 bytes")))
+            .collect())
+    };
+    [Order::Ascending, Order::Descending].map(run).into()
+}
+
+#[test]
+fn the_shim_finds_what_is_wrong() {
+    if !compiler_is_there() {
+        return;
+    }
+    let folder = Folder::new("cuda-host-wrong");
+    let complaint = |name: &str, body: &str, expected: &str| {
+        for played in try_body(&folder.0, name, body) {
+            let complaint = played.expect_err(name);
+            assert!(complaint.contains(expected), "{name}: {complaint}");
+        }
+    };
+    let turned = |barrier: &str| {
+        format!(
+            "__shared__ u32 words[WORKGROUP_SIZE];\n\
+             KERNEL(main) {{\nwords[threadIdx.x] = threadIdx.x;\n{barrier}\n\
+             arguments.weights[threadIdx.x] = words[63u - threadIdx.x];\n}}\n"
+        )
+    };
+    let right: Vec<u32> = (0..64).rev().collect();
+    for played in try_body(&folder.0, "turned", &turned("__syncthreads();")) {
+        assert_eq!(played.expect("nothing wrong"), right);
+    }
+    let unordered = try_body(&folder.0, "no_barrier", &turned(""));
+    assert!(
+        unordered.iter().any(|played| played.as_ref().is_ok_and(|words| *words != right)),
+        "{unordered:?}"
+    );
+    complaint(
+        "barrier_of_some",
+        "KERNEL(main) { if (threadIdx.x < 40u) { __syncthreads(); } }",
+        "done, not at",
+    );
+    complaint(
+        "two_barriers",
+        "KERNEL(main) { if (threadIdx.x < 32u) {\n__syncthreads();\n} else {\n__syncthreads();\n} }",
+        "waits at line",
+    );
+    complaint(
+        "half_a_warp",
+        "KERNEL(main) { if (threadIdx.x % 2u == 0u) { arguments.weights[0] = __shfl_xor_sync(EVERY_LANE, 1u, 1u); } }",
+        "at the exchange of",
+    );
+    complaint("past_the_end", "KERNEL(main) { arguments.weights[64u + threadIdx.x] = 1u; }", "signal");
+    complaint(
+        "wide_shift",
+        "KERNEL(main) { arguments.weights[0] = 1u << (32u + threadIdx.x); }",
+        "shift exponent",
+    );
 }

@@ -122,8 +122,11 @@ impl Cuda {
         let (major, minor) = context.compute_capability()?;
         let arch = format!("sm_{major}{minor}");
         let binding_bytes_max = (context.total_mem()? as u64).min(BINDING_BYTES_MAX);
-        let info =
-            BackendInfo { name: format!("cuda ({}, {arch})", context.name()?), binding_bytes_max, threads: 0 };
+        let info = BackendInfo {
+            name: format!("cuda ({}, {arch})", context.name()?),
+            binding_bytes_max,
+            threads: 0,
+        };
         let (buffers, kernels, pending) = (HashMap::new(), HashMap::new(), HashMap::new());
         let (scratch, gathered, spare) = (None, None, None);
         Ok(Cuda {
@@ -212,16 +215,22 @@ impl Cuda {
         source.workgroups(kernel, params, WORKGROUPS_MAX, SCRATCH_BYTES_MAX / 4)
     }
 
+    /// A kernel's text as code on the card, or why there is none.
+    fn compiled(&self, kernel: &'static Kernel) -> std::result::Result<Prepared, String> {
+        let source = kernel.source(Target::Cuda)?;
+        let cubin = nvrtc::compile(kernel.name, &source.text(kernel), &self.arch)?;
+        let module = self.context.load_module(Ptx::from_binary(cubin)).map_err(words)?;
+        let entry = |name: &&str| module.load_function(&format!("kernel_{name}")).map_err(words);
+        let entries = source.entries.iter().map(entry).collect::<std::result::Result<_, String>>()?;
+        Ok(Prepared { source, entries })
+    }
+
     fn buffer(&self, id: BufferId) -> &CudaSlice<u8> {
         self.buffers.get(&id).unwrap_or_else(|| panic!("{id:?} was destroyed, this is a bug"))
     }
 
     /// Puts a command into the stream; reads go to `gathered` from `read_bytes` on.
-    fn enqueue(
-        &mut self,
-        command: &Command,
-        read_bytes: &mut usize,
-    ) -> std::result::Result<(), DriverError> {
+    fn enqueue(&mut self, command: &Command, read_bytes: &mut usize) -> std::result::Result<(), DriverError> {
         match command {
             Command::Write { target, offset, bytes } => {
                 let buffer = self.buffers.get_mut(&target.id);
@@ -341,6 +350,14 @@ impl Cuda {
     }
 }
 
+impl Drop for Cuda {
+    fn drop(&mut self) {
+        // Whichever thread this is, what follows is freed in the card's context, once nothing uses it. Nobody is left to be told.
+        _ = self.context.bind_to_thread();
+        _ = self.stream.synchronize();
+    }
+}
+
 /// An error of the driver, in its own words.
 fn words(error: DriverError) -> String {
     let text = error.error_string().map(|text| text.to_string_lossy().into_owned());
@@ -362,7 +379,8 @@ impl Backend for Cuda {
     }
 
     fn destroy_buffer(&mut self, id: BufferId) {
-        // What is under way still uses it, so it goes when the stream has come so far.
+        // What is under way still uses it, so it goes when the stream has come so far. A failure is told by the next who asks.
+        self.context.record_err(self.context.bind_to_thread());
         let old = self.buffers.remove(&id);
         assert!(old.is_some(), "buffer {id:?} destroyed twice, this is a bug");
     }
@@ -372,20 +390,10 @@ impl Backend for Cuda {
         if self.kernels.contains_key(kernel.name) {
             return Ok(());
         }
-        let (name, device) = (kernel.name, self.info.name.clone());
-        let no_form = |why: String| Error::NoForm { kernel: name, device, why };
-        let compiled = kernel
-            .source(Target::Cuda)
-            .map_err(str::to_owned)
-            .and_then(|source| Ok((source, nvrtc::compile(name, &source.text(kernel), &self.arch)?)));
-        let (source, cubin) = compiled.map_err(no_form)?;
-        let load = || {
-            let module = self.context.load_module(Ptx::from_binary(cubin))?;
-            source.entries.iter().map(|entry| module.load_function(&format!("kernel_{entry}"))).collect()
-        };
-        let loaded = load();
-        let entries = self.settle(loaded)?;
-        self.kernels.insert(name, Prepared { source, entries });
+        let prepared = self.compiled(kernel);
+        let device = || self.info.name.clone();
+        let no_form = |why| Error::NoForm { kernel: kernel.name, device: device(), why };
+        self.kernels.insert(kernel.name, prepared.map_err(no_form)?);
         Ok(())
     }
 
@@ -413,5 +421,25 @@ impl Backend for Cuda {
         self.check()?;
         let finished = self.finish(pending);
         self.settle(finished)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::{KERNELS, weight_decay};
+
+    #[test]
+    fn arguments_are_pointers_then_parameters() {
+        let Arguments(words) = Arguments::new(&weight_decay::KERNEL, &[7 << 40, 9], &[1, 2, 3]);
+        assert_eq!(words[..5], [7 << 40, 9, 1 | 2 << 32, 3, 0]);
+    }
+
+    #[test]
+    fn every_kernel_has_room_for_its_arguments() {
+        for kernel in KERNELS {
+            let pointers = vec![1; kernel.bindings.len() + 1];
+            Arguments::new(kernel, &pointers, &vec![1; kernel.params.len()]);
+        }
     }
 }

@@ -158,33 +158,32 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Exact,
     reference,
     cpu,
-    sources: &[Source {
-        scratch: Scratch::Workgroup(|params| 10 * u64::from(params[1])),
-        ..Source::wgsl(&[&WGSL])
-    }, Source {
-        scratch: Scratch::Workgroup(|params| 10 * u64::from(params[1])),
-        ..Source::cuda(&[&CUDA])
-    }],
+    sources: &[
+        Source { scratch: Scratch::Workgroup(|params| 10 * u64::from(params[1])), ..Source::wgsl(&[&WGSL]) },
+        Source { scratch: Scratch::Workgroup(|params| 10 * u64::from(params[1])), ..Source::cuda(&[&CUDA]) },
+    ],
     absent: &[],
     cases,
 };
 
 /// Numbers that device forms want.
 const CONSTANTS: &[(&str, Constant)] = &[
-        ("NONE", Constant::U32(NONE)),
-        ("ONE", Constant::U32(ONE)),
-        ("HUB_BIT", Constant::U32(HUB_BIT)),
-        ("STEP_PARTS", Constant::U32(STEP_PARTS)),
-        ("V_MAX", Constant::U32(V_MAX)),
-        ("FIRED_WORDS", Constant::U32(FIRED_WORDS as u32)),
-        ("NORM_SHARE", Constant::U32(Norm::Share as u32)),
-        ("NORM_ROW", Constant::U32(Norm::Row as u32)),
-        ("NORM_ROOT", Constant::U32(Norm::Root as u32)),
-    ];
+    ("NONE", Constant::U32(NONE)),
+    ("ONE", Constant::U32(ONE)),
+    ("HUB_BIT", Constant::U32(HUB_BIT)),
+    ("STEP_PARTS", Constant::U32(STEP_PARTS)),
+    ("V_MAX", Constant::U32(V_MAX)),
+    ("FIRED_WORDS", Constant::U32(FIRED_WORDS as u32)),
+    ("NORM_SHARE", Constant::U32(Norm::Share as u32)),
+    ("NORM_ROW", Constant::U32(Norm::Row as u32)),
+    ("NORM_ROOT", Constant::U32(Norm::Root as u32)),
+];
 /// Own part of the WGSL form.
-static WGSL: Text = Text { constants: CONSTANTS, text: include_str!("../../../../shaders/activation_spread.wgsl") };
+static WGSL: Text =
+    Text { constants: CONSTANTS, text: include_str!("../../../../shaders/activation_spread.wgsl") };
 /// And of the CUDA form.
-static CUDA: Text = Text { constants: CONSTANTS, text: include_str!("../../../../kernels/activation_spread.cu") };
+static CUDA: Text =
+    Text { constants: CONSTANTS, text: include_str!("../../../../kernels/activation_spread.cu") };
 
 /// Buffers of one spread, in binding order.
 pub struct SpreadBuffers<'a> {

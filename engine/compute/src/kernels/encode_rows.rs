@@ -52,23 +52,26 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Ulp(16),
     reference,
     cpu,
-    sources: &[Source {
-        scratch: Scratch::Workgroup(|params| u64::from(params[0])),
-        ..Source::wgsl(&[&rotation::WGSL, &WGSL])
-    }, Source {
-        scratch: Scratch::Workgroup(|params| u64::from(params[0])),
-        ..Source::cuda(&[&rotation::CUDA, &CUDA])
-    }],
+    sources: &[
+        Source {
+            scratch: Scratch::Workgroup(|params| u64::from(params[0])),
+            ..Source::wgsl(&[&rotation::WGSL, &WGSL])
+        },
+        Source {
+            scratch: Scratch::Workgroup(|params| u64::from(params[0])),
+            ..Source::cuda(&[&rotation::CUDA, &CUDA])
+        },
+    ],
     absent: &[],
     cases,
 };
 
 /// Numbers that device forms want.
 const CONSTANTS: &[(&str, Constant)] = &[
-        ("BLOCK_ROWS", Constant::U32(BLOCK_ROWS as u32)),
-        ("CODE_ZERO", Constant::U32(CODE_ZERO as u32)),
-        ("ONE_BY_CODE_MAX", Constant::F32(1.0 / CODE_MAX as f32)),
-    ];
+    ("BLOCK_ROWS", Constant::U32(BLOCK_ROWS as u32)),
+    ("CODE_ZERO", Constant::U32(CODE_ZERO as u32)),
+    ("ONE_BY_CODE_MAX", Constant::F32(1.0 / CODE_MAX as f32)),
+];
 /// Own part of the WGSL form.
 static WGSL: Text = Text { constants: CONSTANTS, text: include_str!("../../../../shaders/encode_rows.wgsl") };
 /// And of the CUDA form.

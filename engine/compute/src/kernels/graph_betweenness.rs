@@ -51,13 +51,16 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Nmse(1e-9),
     reference,
     cpu,
-    sources: &[Source {
-        scratch: Scratch::Workgroup(|params| 5 * (u64::from(params[0]) + 1)),
-        ..Source::wgsl(&[&WGSL])
-    }, Source {
-        scratch: Scratch::Workgroup(|params| 5 * (u64::from(params[0]) + 1)),
-        ..Source::cuda(&[&CUDA])
-    }],
+    sources: &[
+        Source {
+            scratch: Scratch::Workgroup(|params| 5 * (u64::from(params[0]) + 1)),
+            ..Source::wgsl(&[&WGSL])
+        },
+        Source {
+            scratch: Scratch::Workgroup(|params| 5 * (u64::from(params[0]) + 1)),
+            ..Source::cuda(&[&CUDA])
+        },
+    ],
     absent: &[],
     cases,
 };
@@ -65,9 +68,11 @@ pub static KERNEL: Kernel = Kernel {
 /// Numbers that device forms want.
 const CONSTANTS: &[(&str, Constant)] = &[("PATHS_MAX", Constant::F32(PATHS_MAX as f32))];
 /// Own part of the WGSL form.
-static WGSL: Text = Text { constants: CONSTANTS, text: include_str!("../../../../shaders/graph_betweenness.wgsl") };
+static WGSL: Text =
+    Text { constants: CONSTANTS, text: include_str!("../../../../shaders/graph_betweenness.wgsl") };
 /// And of the CUDA form.
-static CUDA: Text = Text { constants: CONSTANTS, text: include_str!("../../../../kernels/graph_betweenness.cu") };
+static CUDA: Text =
+    Text { constants: CONSTANTS, text: include_str!("../../../../kernels/graph_betweenness.cu") };
 
 /// Records the dependencies of the first `count` of `sources`.
 pub fn record(

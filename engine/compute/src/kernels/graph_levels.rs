@@ -55,13 +55,16 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Exact,
     reference,
     cpu,
-    sources: &[Source {
-        scratch: Scratch::Workgroup(|params| 3 * 2 * u64::from(params[0])),
-        ..Source::wgsl(&[&WGSL])
-    }, Source {
-        scratch: Scratch::Workgroup(|params| 3 * 2 * u64::from(params[0])),
-        ..Source::cuda(&[&CUDA])
-    }],
+    sources: &[
+        Source {
+            scratch: Scratch::Workgroup(|params| 3 * 2 * u64::from(params[0])),
+            ..Source::wgsl(&[&WGSL])
+        },
+        Source {
+            scratch: Scratch::Workgroup(|params| 3 * 2 * u64::from(params[0])),
+            ..Source::cuda(&[&CUDA])
+        },
+    ],
     absent: &[],
     cases,
 };
@@ -69,7 +72,8 @@ pub static KERNEL: Kernel = Kernel {
 /// Numbers that device forms want.
 const CONSTANTS: &[(&str, Constant)] = &[("LANES", Constant::U32(LANES as u32))];
 /// Own part of the WGSL form.
-static WGSL: Text = Text { constants: CONSTANTS, text: include_str!("../../../../shaders/graph_levels.wgsl") };
+static WGSL: Text =
+    Text { constants: CONSTANTS, text: include_str!("../../../../shaders/graph_levels.wgsl") };
 /// And of the CUDA form.
 static CUDA: Text = Text { constants: CONSTANTS, text: include_str!("../../../../kernels/graph_levels.cu") };
 

@@ -40,7 +40,10 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Exact,
     reference,
     cpu,
-    sources: &[Source { entries: &["clear", "count"], ..Source::wgsl(&[&WGSL]) }, Source { entries: &["clear", "count"], ..Source::cuda(&[&CUDA]) }],
+    sources: &[
+        Source { entries: &["clear", "count"], ..Source::wgsl(&[&WGSL]) },
+        Source { entries: &["clear", "count"], ..Source::cuda(&[&CUDA]) },
+    ],
     absent: &[],
     cases,
 };

@@ -114,10 +114,8 @@ pub(crate) const fn bindings(real: Element) -> [Binding; 12] {
 }
 
 /// A workgroup a tile and replica.
-pub(crate) const GRID: Grid = Grid {
-    x: Extent::Per { field: "neurons", items: 64 },
-    y: Extent::Per { field: "replicas", items: 1 },
-};
+pub(crate) const GRID: Grid =
+    Grid { x: Extent::Per { field: "neurons", items: 64 }, y: Extent::Per { field: "replicas", items: 1 } };
 
 /// The descriptor.
 pub static KERNEL: Kernel = Kernel {
@@ -129,7 +127,10 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Exact,
     reference: reference::reference::<f32>,
     cpu: cpu::cpu::<f32>,
-    sources: &[stepping(Source::wgsl(&[&philox::WGSL, &TINY, &WGSL])), stepping(Source::cuda(&[&philox::CUDA, &CUDA, &STEP]))],
+    sources: &[
+        stepping(Source::wgsl(&[&philox::WGSL, &TINY, &WGSL])),
+        stepping(Source::cuda(&[&philox::CUDA, &CUDA, &STEP])),
+    ],
     absent: &[],
     cases: cases::cases::<f32>,
 };
@@ -146,22 +147,23 @@ pub(crate) const fn stepping(source: Source) -> Source {
 
 /// Numbers that device forms want, whatever a network is computed in.
 const NUMBERS: &[(&str, Constant)] = &[
-        ("POPULATION_WORDS", Constant::U32(POPULATION_WORDS as u32)),
-        ("BUNDLE_WORDS", Constant::U32(BUNDLE_WORDS as u32)),
-        ("MEMBRANE_VALUES", Constant::U32(MEMBRANE_VALUES as u32)),
-        ("RULE_VALUES", Constant::U32(RULE_VALUES as u32)),
-        ("VARIED", Constant::U32(Form::Varied as u32)),
-        ("PLASTIC", Constant::U32(Form::Plastic as u32)),
-        ("TILE", Constant::U32(TILE as u32)),
-        ("DECAYS", Constant::U32(DECAYS as u32)),
-        ("FLUSH_STEPS", Constant::U32(FLUSH_STEPS as u32)),
+    ("POPULATION_WORDS", Constant::U32(POPULATION_WORDS as u32)),
+    ("BUNDLE_WORDS", Constant::U32(BUNDLE_WORDS as u32)),
+    ("MEMBRANE_VALUES", Constant::U32(MEMBRANE_VALUES as u32)),
+    ("RULE_VALUES", Constant::U32(RULE_VALUES as u32)),
+    ("VARIED", Constant::U32(Form::Varied as u32)),
+    ("PLASTIC", Constant::U32(Form::Plastic as u32)),
+    ("TILE", Constant::U32(TILE as u32)),
+    ("DECAYS", Constant::U32(DECAYS as u32)),
+    ("FLUSH_STEPS", Constant::U32(FLUSH_STEPS as u32)),
 ];
 /// And in f32.
 static TINY: Text = Text { constants: &[("TINY", Constant::F32(<f32 as Real>::TINY))], text: "" };
 /// Own part of the WGSL form.
 static WGSL: Text = Text { constants: NUMBERS, text: include_str!("../../../../shaders/network_run.wgsl") };
 /// Numbers of the CUDA form.
-static CUDA: Text = Text { constants: TINY.constants, text: include_str!("../../../../kernels/network_run.cu") };
+static CUDA: Text =
+    Text { constants: TINY.constants, text: include_str!("../../../../kernels/network_run.cu") };
 /// The step of CUDA forms.
 pub(crate) static STEP: Text =
     Text { constants: NUMBERS, text: include_str!("../../../../kernels/shared/network_run.cuh") };

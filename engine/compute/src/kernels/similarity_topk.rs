@@ -77,32 +77,37 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::TopK { min_recall: 1.0, score_ulp: 4 },
     reference,
     cpu: scan::cpu,
-    sources: &[Source {
-        entries: &["scan", "merge"],
-        scratch: Scratch::Workgroup(scratch_words),
-        ..Source::wgsl(&[&rotation::WGSL, &WGSL])
-    }, Source {
-        entries: &["scan", "merge"],
-        scratch: Scratch::Workgroup(scratch_words),
-        ..Source::cuda(&[&rotation::CUDA, &CUDA])
-    }],
+    sources: &[
+        Source {
+            entries: &["scan", "merge"],
+            scratch: Scratch::Workgroup(scratch_words),
+            ..Source::wgsl(&[&rotation::WGSL, &WGSL])
+        },
+        Source {
+            entries: &["scan", "merge"],
+            scratch: Scratch::Workgroup(scratch_words),
+            ..Source::cuda(&[&rotation::CUDA, &CUDA])
+        },
+    ],
     absent: &[],
     cases: cases::cases,
 };
 
 /// Numbers that device forms want.
 const CONSTANTS: &[(&str, Constant)] = &[
-        ("BLOCK_ROWS", Constant::U32(BLOCK_ROWS as u32)),
-        ("CODE_MAX", Constant::F32(CODE_MAX as f32)),
-        ("CODE_ZERO", Constant::I32(CODE_ZERO)),
-        ("DIM_VECTORS_MAX", Constant::U32(DIM_MAX as u32 / 16)),
-        ("NO_ROW", Constant::U32(NO_ROW)),
-        ("SLACK", Constant::F32(SLACK as f32)),
-    ];
+    ("BLOCK_ROWS", Constant::U32(BLOCK_ROWS as u32)),
+    ("CODE_MAX", Constant::F32(CODE_MAX as f32)),
+    ("CODE_ZERO", Constant::I32(CODE_ZERO)),
+    ("DIM_VECTORS_MAX", Constant::U32(DIM_MAX as u32 / 16)),
+    ("NO_ROW", Constant::U32(NO_ROW)),
+    ("SLACK", Constant::F32(SLACK as f32)),
+];
 /// Own part of the WGSL form.
-static WGSL: Text = Text { constants: CONSTANTS, text: include_str!("../../../../shaders/similarity_topk.wgsl") };
+static WGSL: Text =
+    Text { constants: CONSTANTS, text: include_str!("../../../../shaders/similarity_topk.wgsl") };
 /// And of the CUDA form.
-static CUDA: Text = Text { constants: CONSTANTS, text: include_str!("../../../../kernels/similarity_topk.cu") };
+static CUDA: Text =
+    Text { constants: CONSTANTS, text: include_str!("../../../../kernels/similarity_topk.cu") };
 
 /// Scratch of a workgroup of that form: a buffer of rows and a query.
 fn scratch_words(params: &[u32]) -> u64 {
