@@ -190,13 +190,15 @@ mod tests {
         text: "own\n",
     };
 
+    static PARTS: &[&Text] = &[&SHARED, &OWN];
+
     #[test]
     fn numbers_stand_before_the_text_that_wants_them() {
-        const WGSL: Source = Source::wgsl(&[&SHARED, &OWN]);
+        let wgsl = Source::wgsl(PARTS);
         let lines = "const WORKGROUP_SIZE: u32 = 64u;|const A: u32 = 7u;|shared|const B: i32 = i32(-2147483648);\
                      |const C: f32 = 1e-1f;|const D: f32 = 1e-20f;|own|";
-        assert_eq!(WGSL.text(&KERNEL), lines.replace('|', "\n"));
-        let cuda = Source { target: Target::Cuda, ..WGSL }.text(&KERNEL);
+        assert_eq!(wgsl.text(&KERNEL), lines.replace('|', "\n"));
+        let cuda = Source { target: Target::Cuda, ..wgsl }.text(&KERNEL);
         assert!(cuda.starts_with("#define WORKGROUP_SIZE 64u\n"), "{cuda}");
         let lines = "struct Params {|    u32 synapses;|    u32 share;|    u32 round;|};||struct Arguments {|    u32 *weights;\
                      |    Params params;|};||#define A 7u|shared|#define B (-2147483648)|#define C 1e-1f\

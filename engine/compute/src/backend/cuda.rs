@@ -156,9 +156,9 @@ impl Cuda {
     fn settle<T>(&mut self, done: std::result::Result<T, DriverError>) -> Result<T> {
         // Memory that could not be freed is told by the next who asks.
         let done = done.and_then(|done| self.context.check_err().map(|()| done));
-        done.or_else(|error| {
-            self.lost.get_or_insert(words(error));
-            Err(self.check().expect_err("just lost"))
+        done.map_err(|error| {
+            let why = self.lost.get_or_insert(words(error)).clone();
+            Error::DeviceLost { device: self.info.name.clone(), why }
         })
     }
 

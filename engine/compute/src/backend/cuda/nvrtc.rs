@@ -50,3 +50,40 @@ pub(super) fn compile(name: &str, text: &str, arch: &str) -> Result<Vec<u8>, Str
     written.result().map_err(|error| error.to_string())?;
     Ok(cubin)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Target;
+    use crate::kernels::KERNELS;
+
+    /// If there is a compiler; says so if there is none. `CORTEXKG_REQUIRE_NVRTC=1` turns that into a failure.
+    fn compiler_is_there() -> bool {
+        let required = std::env::var("CORTEXKG_REQUIRE_NVRTC").is_ok_and(|value| value == "1");
+        assert!(is_present() || !required, "CORTEXKG_REQUIRE_NVRTC asks for libnvrtc, which is not found");
+        if !is_present() {
+            println!("SKIPPED: no libnvrtc");
+        }
+        is_present()
+    }
+
+    #[test]
+    fn texts_become_machine_code() {
+        if compiler_is_there() {
+            for kernel in KERNELS {
+                let Ok(source) = kernel.source(Target::Cuda) else { continue };
+                let cubin = compile(kernel.name, &source.text(kernel), "sm_90").expect(kernel.name);
+                assert!(cubin.starts_with(b"\x7fELF"), "{}", kernel.name);
+            }
+        }
+    }
+
+    #[test]
+    fn complaints_of_the_compiler_are_told() {
+        if compiler_is_there() {
+            let wrong = compile("wrong", "__global__ void kernel() { nothing(); }", "sm_90");
+            assert!(wrong.as_ref().is_err_and(|why| why.contains("nothing")), "{wrong:?}");
+            assert!(compile("none", "", "sm_1").is_err_and(|why| why.contains("gpu-architecture")));
+        }
+    }
+}
