@@ -64,7 +64,7 @@ struct Prepared {
     entries: Vec<CudaFunction>,
 }
 
-/// A submission under way.
+/// A submission under way. It is kept until `done`, since the card writes to `read` before.
 struct Pending {
     begun: CudaEvent,
     done: CudaEvent,
@@ -308,27 +308,37 @@ impl Cuda {
         self.granted("readback", bytes as u64, made)
     }
 
-    /// All of a recording in the stream, between two events.
+    /// All of a recording in the stream, between two events. On failure too, nothing uses `read` any more.
     fn play(
         &mut self,
         recording: &Recording,
-        read: Option<PinnedHostSlice<u8>>,
+        mut read: Option<PinnedHostSlice<u8>>,
     ) -> std::result::Result<Pending, DriverError> {
         let timed = Some(CUevent_flags::CU_EVENT_DEFAULT);
-        let begun = self.stream.record_event(timed)?;
-        let (mut lens, mut read_bytes) = (Vec::new(), 0);
-        recording.play(|command| {
-            if let Command::Read { len, .. } = command {
-                lens.push(*len);
+        let mut lens = Vec::new();
+        let mut enqueue_all = || {
+            let begun = self.stream.record_event(timed)?;
+            let mut read_bytes = 0;
+            recording.play(|command| {
+                if let Command::Read { len, .. } = command {
+                    lens.push(*len);
+                }
+                self.enqueue(command, &mut read_bytes)
+            })?;
+            if let (Some(read), Some(gathered)) = (&mut read, &self.gathered) {
+                let to = &mut read.as_mut_slice()?[..read_bytes];
+                self.stream.memcpy_dtoh(&gathered.slice(..read_bytes), to)?;
             }
-            self.enqueue(command, &mut read_bytes)
-        })?;
-        let mut read = read;
-        if let (Some(read), Some(gathered)) = (&mut read, &self.gathered) {
-            self.stream.memcpy_dtoh(&gathered.slice(..read_bytes), read)?;
+            Ok((begun, self.stream.record_event(timed)?))
+        };
+        match enqueue_all() {
+            Ok((begun, done)) => Ok(Pending { begun, done, lens, read }),
+            Err(error) => {
+                // The copy may be under way; of a second failure nothing more can be made.
+                _ = self.stream.synchronize();
+                Err(error)
+            }
         }
-        let done = self.stream.record_event(timed)?;
-        Ok(Pending { begun, done, lens, read })
     }
 
     /// What a submission read, once it is done.
