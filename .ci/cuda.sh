@@ -10,5 +10,5 @@ trap 'rm -rf "$texts"' EXIT
 cargo run --quiet -p cortexkg-compute --example kernel_texts -- cuda "$texts"
 # The back end's own way to the compiler.
 LD_LIBRARY_PATH=$(dirname "$compiler") CORTEXKG_REQUIRE_NVRTC=1 \
-  cargo test --quiet -p cortexkg-compute --features wgpu,cuda --lib backend::cuda
+  cargo test --quiet -p cortexkg-compute --features wgpu,cuda --lib backend::cuda::nvrtc
 .ci/cuda.py "$compiler" "$texts" .ci/cuda_budget.csv "${@:2}"

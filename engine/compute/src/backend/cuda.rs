@@ -435,21 +435,4 @@ impl Backend for Cuda {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::kernels::{KERNELS, weight_decay};
-
-    #[test]
-    fn arguments_are_pointers_then_parameters() {
-        let Arguments(words) = Arguments::new(&weight_decay::KERNEL, &[7 << 40, 9], &[1, 2, 3]);
-        assert_eq!(words[..5], [7 << 40, 9, 1 | 2 << 32, 3, 0]);
-    }
-
-    #[test]
-    fn every_kernel_has_room_for_its_arguments() {
-        for kernel in KERNELS {
-            let pointers = vec![1; kernel.bindings.len() + 1];
-            Arguments::new(kernel, &pointers, &vec![1; kernel.params.len()]);
-        }
-    }
-}
+mod tests;
