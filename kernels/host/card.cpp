@@ -6,9 +6,11 @@
 //
 // CORTEXKG_CARD names a folder for libraries; beside CUDA's names it must have `include`, a link to this folder.
 
+#include <atomic>
 #include <ctime>
 #include <dlfcn.h>
 #include <map>
+#include <mutex>
 #include <string>
 
 #include "cuda_host.h"
@@ -21,18 +23,22 @@ enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_IMAGE = 200, N
 
 static const size_t CARD_BYTES = (size_t)2 << 30;
 
+// Tests use cards from several threads. One launch at a time: a library's threads of a block are its own.
+static std::mutex memory_lock, launch_lock;
 static std::map<Pointer, size_t> memory;
 
+// Under the lock.
 static size_t used() {
     size_t bytes = 0;
-    for (auto &[pointer, held] : memory) {
-        bytes += held;
+    for (auto &[pointer, taken] : memory) {
+        bytes += taken;
     }
     return bytes;
 }
 
 // Says what is wrong with a range of the card's memory.
 static void check(Pointer first, size_t bytes, const char *call) {
+    std::lock_guard<std::mutex> held(memory_lock);
     auto after = memory.upper_bound(first);
     if (after == memory.begin() || first + bytes > std::prev(after)->first + std::prev(after)->second) {
         host::fail("%s: %zu bytes at %llx are no memory of the card", call, bytes, first);
@@ -81,12 +87,14 @@ API cuEventElapsedTime_v2(float *ms, void *first, void *last) {
 }
 
 API cuMemGetInfo_v2(size_t *free, size_t *total) {
+    std::lock_guard<std::mutex> held(memory_lock);
     *total = CARD_BYTES;
     *free = CARD_BYTES - used();
     return SUCCESS;
 }
 
 API cuMemAllocAsync(Pointer *pointer, size_t bytes, void *) {
+    std::lock_guard<std::mutex> held(memory_lock);
     if (bytes > CARD_BYTES - used()) {
         return OUT_OF_MEMORY;
     }
@@ -99,6 +107,7 @@ API cuMemAllocAsync(Pointer *pointer, size_t bytes, void *) {
 }
 
 API cuMemFreeAsync(Pointer pointer, void *) {
+    std::lock_guard<std::mutex> held(memory_lock);
     auto found = memory.find(pointer);
     if (found == memory.end()) {
         host::fail("cuMemFreeAsync: %llx is no memory of the card", pointer);
@@ -165,6 +174,7 @@ API cuLaunchKernel(void *function, unsigned x, unsigned y, unsigned z, unsigned 
         return INVALID_VALUE;
     }
     const Function *called = (const Function *)function;
+    std::lock_guard<std::mutex> held(launch_lock);
     called->play(called->entry.c_str(), parameters[0], x, y, threads, true);
     return SUCCESS;
 }
@@ -185,7 +195,9 @@ API nvrtcCreateProgram(void **program, const char *text, const char *name, int, 
 
 API nvrtcCompileProgram(void *made, int, const char *const *) {
     Program &program = *(Program *)made;
-    std::string folder = getenv("CORTEXKG_CARD"), stem = folder + "/" + program.name + "-" + std::to_string(getpid());
+    static std::atomic<int> number;
+    std::string folder = getenv("CORTEXKG_CARD");
+    std::string stem = folder + "/" + program.name + "-" + std::to_string(getpid()) + "-" + std::to_string(number++);
     FILE *source = fopen((stem + ".cpp").c_str(), "w");
     if (source == nullptr) {
         program.log = "no place for a library in " + folder;
