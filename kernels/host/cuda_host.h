@@ -4,13 +4,13 @@
 // missing shows as wrong numbers in one of them. Shared memory is filled with rubbish before each block, and buffers end at pages
 // that nobody may touch.
 //
-// What it cannot show: races between threads that one order hides, and anything about time. Texts are compiled after this header as
-// part of a program that reads an entry point, a grid, parameters and buffers from standard input and writes the buffers to standard
-// output; `fail` ends it with a reason.
+// What it cannot show: races between threads that both orders hide, and anything about time. A text comes after this header, and after
+// the text cuda_main.h, which makes it a program that plays one case, or cuda_card.h, which makes it a library for the card of card.cpp.
+// Whatever is wrong ends the program with a reason.
 #pragma once
 
-#include <csetjmp>
 #include <cmath>
+#include <csetjmp>
 #include <cstdarg>
 #include <cstdint>
 #include <cstdio>
@@ -175,43 +175,37 @@ inline const char *name_of(State state) {
     return state == AT_BARRIER ? "at the barrier of" : state == AT_EXCHANGE ? "at the exchange of" : "done, not at";
 }
 
+// Lets the threads of a warp run until none can without those of other warps.
+inline void run_warp(unsigned first, bool descending) {
+    unsigned end = first + WARP_LANES < thread_count ? first + WARP_LANES : thread_count;
+    do {
+        for (unsigned turn = 0; turn < end - first; turn++) {
+            resume(descending ? end - 1 - turn : first + turn);
+        }
+    } while (end - first == WARP_LANES && all_at(AT_EXCHANGE, first, end));
+}
+
 inline void run_block(bool descending) {
     // There is no such section in a text without shared memory.
     if (__start_block_shared != nullptr) {
         memset(__start_block_shared, 0xa5, __stop_block_shared - __start_block_shared);
     }
-    std::vector<bool> released(thread_count, true);
-    for (;;) {
-        for (unsigned turn = 0; turn < thread_count; turn++) {
-            unsigned number = descending ? thread_count - 1 - turn : turn;
-            if (released[number]) {
-                resume(number);
+    unsigned warps = (thread_count + WARP_LANES - 1) / WARP_LANES;
+    do {
+        // Warp by warp, each as far as it gets: what one does without waiting for the others shows most.
+        for (unsigned turn = 0; turn < warps; turn++) {
+            run_warp((descending ? warps - 1 - turn : turn) * WARP_LANES, descending);
+        }
+        for (unsigned number = 1; number < thread_count; number++) {
+            const Thread &one = threads[0], &other = threads[number];
+            if (other.state != one.state) {
+                fail("block %u, %u: thread 0 is %s line %d and thread %u is %s line %d", blockIdx.x, blockIdx.y,
+                     name_of(one.state), one.line, number, name_of(other.state), other.line);
             }
         }
-        if (all_at(DONE, 0, thread_count)) {
-            return;
-        }
-        bool barrier = all_at(AT_BARRIER, 0, thread_count), any = barrier;
-        released.assign(thread_count, barrier);
-        for (unsigned first = 0; first < thread_count && !barrier; first += WARP_LANES) {
-            if (first + WARP_LANES <= thread_count && all_at(AT_EXCHANGE, first, first + WARP_LANES)) {
-                any = true;
-                for (unsigned lane = 0; lane < WARP_LANES; lane++) {
-                    released[first + lane] = true;
-                }
-            }
-        }
-        if (!any) {
-            const Thread &one = threads[0];
-            for (unsigned number = 1; number < thread_count; number++) {
-                const Thread &other = threads[number];
-                if (other.state != one.state) {
-                    fail("block %u, %u: thread 0 is %s line %d and thread %u is %s line %d", blockIdx.x, blockIdx.y,
-                         name_of(one.state), one.line, number, name_of(other.state), other.line);
-                }
-            }
-            fail("block %u, %u: all threads wait for what never comes", blockIdx.x, blockIdx.y);
-        }
+    } while (all_at(AT_BARRIER, 0, thread_count));
+    if (!all_at(DONE, 0, thread_count)) {
+        fail("block %u, %u: an exchange of fewer threads than a warp has", blockIdx.x, blockIdx.y);
     }
 }
 
