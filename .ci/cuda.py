@@ -18,7 +18,7 @@ import sys
 
 ARCHITECTURES = ["sm_80", "sm_90", "sm_100"]
 # As the back end compiles them: backend/cuda/nvrtc.rs.
-OPTIONS = ["--std=c++17", "--fmad=false", "--device-as-default-execution-space", "--ptxas-options=-v"]
+OPTIONS = ["--std=c++17", "--fmad=false", "--ptxas-options=-v"]
 # A driver of CUDA 13.0 must take what it makes.
 VERSION = (13, 0)
 COLUMNS = ["kernel", "entry", "arch", "registers", "shared_bytes"]

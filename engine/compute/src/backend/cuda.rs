@@ -9,6 +9,7 @@
 //! A failure half-way through a recording leaves buffers in a state nobody knows, so whatever fails there but for memory loses the
 //! device, and memory is taken before anything of a recording has begun. A device that is lost stays lost.
 
+mod arguments;
 mod nvrtc;
 
 use std::collections::HashMap;
@@ -17,11 +18,12 @@ use std::sync::Arc;
 
 use cudarc::driver::sys::{CUevent_flags, CUresult};
 use cudarc::driver::{
-    CudaContext, CudaEvent, CudaFunction, CudaSlice, CudaStream, DevicePtr, DeviceRepr, DriverError,
-    LaunchConfig, PinnedHostSlice, PushKernelArg, sys,
+    CudaContext, CudaEvent, CudaFunction, CudaSlice, CudaStream, DevicePtr, DriverError, LaunchConfig,
+    PinnedHostSlice, PushKernelArg, sys,
 };
 use cudarc::nvrtc::Ptx;
 
+use self::arguments::Arguments;
 use super::{Backend, BackendInfo, Reads, Receipt};
 use crate::aligned::AlignedBytes;
 use crate::buffer::{AnyBuffer, BufferId};
@@ -36,6 +38,8 @@ const BINDING_BYTES_MAX: u64 = 8 << 30;
 const SCRATCH_BYTES_MAX: u64 = 1 << 30;
 /// Buffers are made of whole ones of these, so that texts may look at them as vectors of four words.
 const VECTOR_BYTES: usize = 16;
+/// The oldest compiler that takes the texts: arguments that stay constant memory.
+const COMPILER_MAJOR_MIN: i32 = 12;
 /// Most workgroups in x and y that CUDA starts at once.
 const WORKGROUPS_MAX: [u32; 2] = [i32::MAX as u32, 65_535];
 
@@ -73,29 +77,6 @@ struct Pending {
     read: Option<PinnedHostSlice<u8>>,
 }
 
-/// A kernel's `Arguments` as its text declares them: pointers, then parameters. Room for any kernel; of it, CUDA copies what the
-/// kernel declares.
-#[repr(C)]
-struct Arguments([u64; Arguments::WORDS]);
-
-// SAFETY: plain words without padding, and the text's struct has the same layout: pointers of 8 bytes in binding order, then
-// parameters of 4 bytes.
-unsafe impl DeviceRepr for Arguments {}
-
-impl Arguments {
-    const WORDS: usize = 64;
-
-    fn new(kernel: &Kernel, pointers: &[u64], params: &[u32]) -> Arguments {
-        let words = pointers.len() + params.len().div_ceil(2);
-        assert!(words <= Arguments::WORDS, "{}: {words} words of arguments, this is a bug", kernel.name);
-        let mut arguments = [0u64; Arguments::WORDS];
-        arguments[..pointers.len()].copy_from_slice(pointers);
-        let rest: &mut [u32] = bytemuck::cast_slice_mut(&mut arguments[pointers.len()..]);
-        rest[..params.len()].copy_from_slice(params);
-        Arguments(arguments)
-    }
-}
-
 impl Cuda {
     /// Opens the first card that CUDA shows, or says what is missing.
     pub fn open() -> std::result::Result<Self, String> {
@@ -108,10 +89,15 @@ impl Cuda {
             return Err("no CUDA compiler found (libnvrtc of CUDA 13)".into());
         }
         // It panics as well where a library lacks a function: each is looked up when it is first called.
-        match catch_unwind(Cuda::connect) {
-            Ok(opened) => opened.map_err(|error| format!("the CUDA driver refuses: {}", words(error))),
-            Err(_) => Err("the CUDA libraries found lack functions of CUDA 13.0".into()),
+        let lacking = || "the CUDA libraries found lack functions of CUDA 13.0".to_owned();
+        let (major, minor) = catch_unwind(nvrtc::version).map_err(|_| lacking())??;
+        if major < COMPILER_MAJOR_MIN {
+            return Err(format!(
+                "the CUDA compiler found is {major}.{minor}, older than {COMPILER_MAJOR_MIN}"
+            ));
         }
+        let opened = catch_unwind(Cuda::connect).map_err(|_| lacking())?;
+        opened.map_err(|error| format!("the CUDA driver refuses: {}", words(error)))
     }
 
     fn connect() -> std::result::Result<Self, DriverError> {

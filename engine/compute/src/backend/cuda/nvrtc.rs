@@ -8,12 +8,21 @@ use std::ffi::{CString, c_char};
 use cudarc::nvrtc::{result, sys};
 
 /// As texts are compiled in tests without a card too: floats that are those of a host, nothing fused.
-const OPTIONS: [&str; 3] = ["--std=c++17", "--fmad=false", "--device-as-default-execution-space"];
+const OPTIONS: [&str; 2] = ["--std=c++17", "--fmad=false"];
 
 /// If the compiler's library is found.
 pub(super) fn is_present() -> bool {
     // SAFETY: loading the compiler's library runs what it runs in every program that uses it.
     unsafe { sys::is_culib_present() }
+}
+
+/// Major and minor number of the compiler.
+pub(super) fn version() -> Result<(i32, i32), String> {
+    let (mut major, mut minor) = (0, 0);
+    // SAFETY: places for two numbers.
+    let told = unsafe { sys::nvrtcVersion(&mut major, &mut minor) };
+    told.result().map_err(|error| error.to_string())?;
+    Ok((major, minor))
 }
 
 /// A program on its way through the compiler.
