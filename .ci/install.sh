@@ -38,7 +38,7 @@ npm_clients() {
 cuda_compiler() {
   [[ $(cat "$folder/cuda.list" 2>/dev/null) == "${cuda_packages[*]}" ]] && return
   rm -rf "$folder/cuda" "$folder/cuda.list"
-  python3 -m pip install --quiet --disable-pip-version-check --no-deps --target "$folder/cuda" "${cuda_packages[@]}" || return
+  "$folder/py/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --target "$folder/cuda" "${cuda_packages[@]}" || return
   echo "${cuda_packages[*]}" >"$folder/cuda.list"
 }
 
