@@ -4,7 +4,6 @@
 // Texts are compiled without fused multiply-adds and with IEEE division and roots, so that floats are those of a host. They
 // include nothing: what they use is built into the compiler.
 
-typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long long u64;
