@@ -421,6 +421,15 @@ impl Shared {
         self.device.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    pub(crate) fn publish_device(&self, name: &str, opener: &Opener) {
+        if let Ok(mut known) = self.device.lock()
+            && (known.failures != opener.failures || known.fallback != opener.fallback)
+        {
+            let fallback = opener.fallback.clone();
+            *known = DeviceHealth { name: name.to_owned(), failures: opener.failures, fallback };
+        }
+    }
+
     pub(crate) fn publish(
         &self,
         sequence: u64,
@@ -429,14 +438,7 @@ impl Shared {
         device_bytes: u64,
         failure: Option<&str>,
         (syncs, bytes): (u64, u64),
-        (device, opener): (&str, &Opener),
     ) {
-        if let Ok(mut known) = self.device.lock()
-            && (known.failures != opener.failures || known.fallback != opener.fallback)
-        {
-            let fallback = opener.fallback.clone();
-            *known = DeviceHealth { name: device.to_owned(), failures: opener.failures, fallback };
-        }
         self.sequence.store(sequence, Ordering::Relaxed);
         self.memories.store(memories, Ordering::Relaxed);
         self.device_bytes.store(device_bytes, Ordering::Relaxed);

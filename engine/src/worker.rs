@@ -438,6 +438,7 @@ impl<S: Storage> Worker<S> {
 
     /// Tells health and metrics what is so now.
     fn publish(&self) {
+        self.shared.publish_device(self.resident.device_name(), &self.opener);
         self.shared.publish(
             self.history.tail(),
             self.state.memories(),
@@ -445,7 +446,6 @@ impl<S: Storage> Worker<S> {
             self.resident.bytes(),
             self.history.failure(),
             (self.history.syncs, self.history.bytes),
-            (self.resident.device_name(), &self.opener),
         );
     }
 }

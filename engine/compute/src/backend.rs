@@ -5,6 +5,8 @@
 //! sees them, so a back end may trust ids, ranges and bindings.
 
 pub(crate) mod cpu;
+#[cfg(feature = "cuda")]
+pub(crate) mod cuda;
 pub(crate) mod lossy;
 pub(crate) mod twin;
 #[cfg(feature = "wgpu")]

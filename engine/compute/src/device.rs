@@ -8,6 +8,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::backend::cpu::{Cpu, Form};
+#[cfg(feature = "cuda")]
+use crate::backend::cuda::Cuda;
 use crate::backend::lossy::Lossy;
 use crate::backend::twin::Twin;
 #[cfg(feature = "wgpu")]
@@ -358,6 +360,9 @@ fn open_backend(
         }
         #[cfg(not(feature = "wgpu"))]
         DeviceChoice::Wgpu => Err(no_back_end("this build has no wgpu back end")),
+        #[cfg(feature = "cuda")]
+        DeviceChoice::Cuda => Ok((Box::new(Cuda::open().map_err(|why| no_back_end(&why))?), None)),
+        #[cfg(not(feature = "cuda"))]
         DeviceChoice::Cuda => Err(no_back_end("this build has no CUDA back end")),
         DeviceChoice::Twin(left, right) => {
             let (left, _) = open_backend(left, options)?;

@@ -9,6 +9,7 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::element::Element;
 use crate::kernel::{Kernel, Target};
 
 /// A form of a kernel in a device's language.
@@ -45,6 +46,8 @@ pub enum Constant {
     I32(i32),
     /// A finite float, every bit of it.
     F32(f32),
+    /// The same in double precision, which WGSL has not.
+    F64(f64),
 }
 
 /// Memory that a device form needs beside its bindings: 4-byte words, bound after the last of them. What it holds at first is not
@@ -65,11 +68,22 @@ impl Source {
         Source { target: Target::Wgsl, parts, entries: &["main"], rounds: None, scratch: Scratch::None }
     }
 
-    /// The whole text as a compiler wants it: the size of a workgroup as `WORKGROUP_SIZE`, then all parts.
+    /// One entry point `main` in one pass, without scratch.
+    pub const fn cuda(parts: &'static [&'static Text]) -> Source {
+        Source { target: Target::Cuda, ..Source::wgsl(parts) }
+    }
+
+    /// The whole text as a compiler wants it: the size of a workgroup as `WORKGROUP_SIZE`, then all parts. WGSL texts say themselves
+    /// what they bind; before those in CUDA stand the language of all of them and a struct `Arguments`, which holds a pointer for
+    /// each binding, one to scratch if there is any, and the parameters.
     pub fn text(&self, kernel: &Kernel) -> String {
         let size: u32 = kernel.workgroup.iter().product();
         let mut text = String::new();
         self.declare(&mut text, "WORKGROUP_SIZE", Constant::U32(size));
+        if self.target == Target::Cuda {
+            text.push_str(include_str!("../../../kernels/shared/cuda.cuh"));
+            self.declare_arguments(&mut text, kernel);
+        }
         for part in self.parts {
             for &(name, constant) in part.constants {
                 self.declare(&mut text, name, constant);
@@ -77,6 +91,50 @@ impl Source {
             text.push_str(part.text);
         }
         text
+    }
+
+    /// Workgroups of a dispatch, of which a device allows at most so many in x and y, and the words of scratch for all of them, of
+    /// which it has so many.
+    pub fn workgroups(
+        &self,
+        kernel: &Kernel,
+        params: &[u32],
+        groups_max: [u32; 2],
+        scratch_words_max: u64,
+    ) -> ([u32; 2], u64) {
+        // One for nothing too: a text may have to say that it found nothing.
+        let [x, y, _] = kernel.workgroups(params);
+        let mut groups = [x.clamp(1, groups_max[0]), y.clamp(1, groups_max[1])];
+        let words = match self.scratch {
+            Scratch::None => 0,
+            Scratch::Dispatch(words) => words(params).max(1),
+            Scratch::Workgroup(words) => {
+                let words = words(params).max(1);
+                let room = u32::try_from(scratch_words_max / words).unwrap_or(u32::MAX).max(1);
+                // Items in y share those in x out among them: fewer of these come first.
+                groups[0] = groups[0].min(room);
+                groups[1] = groups[1].min(room / groups[0]);
+                words * u64::from(groups[0]) * u64::from(groups[1])
+            }
+        };
+        (groups, words)
+    }
+
+    /// `struct Params` and `struct Arguments` of a kernel in CUDA.
+    fn declare_arguments(&self, text: &mut String, kernel: &Kernel) {
+        text.push_str("\nstruct Params {\n");
+        for field in kernel.params {
+            text.push_str(&format!("    {} {};\n", cuda_type(field.element), field.name));
+        }
+        text.push_str("};\n\nstruct Arguments {\n");
+        for binding in kernel.bindings {
+            let constant = if binding.access.writes() { "" } else { "const " };
+            text.push_str(&format!("    {constant}{} *{};\n", cuda_type(binding.element), binding.name));
+        }
+        if !matches!(self.scratch, Scratch::None) {
+            text.push_str("    void *scratch;\n");
+        }
+        text.push_str("    Params params;\n};\n\n");
     }
 
     fn declare(&self, text: &mut String, name: &str, constant: Constant) {
@@ -91,18 +149,33 @@ impl Source {
             (Target::Cuda, Constant::F32(value)) => {
                 writeln!(text, "#define {name} {}f", Decimal(value))
             }
+            (Target::Cuda, Constant::F64(value)) => writeln!(text, "#define {name} {}", Decimal(value)),
+            (Target::Wgsl, Constant::F64(_)) => panic!("{name} is an f64 in WGSL, this is a bug"),
         };
         written.expect("a string takes everything");
     }
 }
 
-/// A float in the fewest digits that read back as the same.
-struct Decimal(f32);
+/// What CUDA texts call an element.
+fn cuda_type(element: Element) -> &'static str {
+    match element {
+        Element::F16 => "u16",
+        Element::F32 => "float",
+        Element::F64 => "double",
+        Element::I32 => "int",
+        Element::U32 => "u32",
+        Element::U64 => "u64",
+    }
+}
 
-impl fmt::Display for Decimal {
+/// A float in the fewest digits that read back as the same.
+struct Decimal<T>(T);
+
+impl<T: fmt::LowerExp> fmt::Display for Decimal<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        assert!(self.0.is_finite(), "a constant of {}, this is a bug", self.0);
-        write!(f, "{:e}", self.0)
+        let written = format!("{:e}", self.0);
+        assert!(!written.contains(['n', 'N']), "a constant of {written}, this is a bug");
+        f.write_str(&written)
     }
 }
 
@@ -117,15 +190,19 @@ mod tests {
         text: "own\n",
     };
 
+    static PARTS: &[&Text] = &[&SHARED, &OWN];
+
     #[test]
     fn numbers_stand_before_the_text_that_wants_them() {
-        let wgsl = Source::wgsl(const { &[&SHARED, &OWN] });
+        let wgsl = Source::wgsl(PARTS);
         let lines = "const WORKGROUP_SIZE: u32 = 64u;|const A: u32 = 7u;|shared|const B: i32 = i32(-2147483648);\
                      |const C: f32 = 1e-1f;|const D: f32 = 1e-20f;|own|";
         assert_eq!(wgsl.text(&KERNEL), lines.replace('|', "\n"));
-        let cuda = Source { target: Target::Cuda, ..wgsl };
-        let lines = "#define WORKGROUP_SIZE 64u|#define A 7u|shared|#define B (-2147483648)|#define C 1e-1f\
+        let cuda = Source { target: Target::Cuda, ..wgsl }.text(&KERNEL);
+        assert!(cuda.starts_with("#define WORKGROUP_SIZE 64u\n"), "{cuda}");
+        let lines = "struct Params {|    u32 synapses;|    u32 share;|    u32 round;|};||struct Arguments {|    u32 *weights;\
+                     |    Params params;|};||#define A 7u|shared|#define B (-2147483648)|#define C 1e-1f\
                      |#define D 1e-20f|own|";
-        assert_eq!(cuda.text(&KERNEL), lines.replace('|', "\n"));
+        assert!(cuda.ends_with(&lines.replace('|', "\n")), "{cuda}");
     }
 }

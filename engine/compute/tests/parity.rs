@@ -9,7 +9,8 @@ use cortexkg_compute::{Element, Extent, KERNELS, Target, Tolerance};
 /// Folder, file extension and target of the device texts.
 const TEXTS: [(&str, &str, Target); 2] = [("shaders", "wgsl", Target::Wgsl), ("kernels", "cu", Target::Cuda)];
 
-/// Stems of the files with an extension in a top folder of the repository; `shared/` is not looked into.
+/// Stems of the files with an extension in a top folder of the repository; `shared/`, and `host/`, which plays texts without a card,
+/// are not looked into.
 fn stems(folder: &str, extension: &str) -> BTreeSet<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder);
     let entries = std::fs::read_dir(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
@@ -17,7 +18,8 @@ fn stems(folder: &str, extension: &str) -> BTreeSet<String> {
     for entry in entries {
         let path = entry.expect("a directory entry").path();
         if path.is_dir() {
-            assert_eq!(path.file_name().and_then(|name| name.to_str()), Some("shared"), "{}", path.display());
+            let name = path.file_name().and_then(|name| name.to_str());
+            assert!(matches!(name, Some("shared" | "host")), "{} does not belong here", path.display());
             continue;
         }
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();

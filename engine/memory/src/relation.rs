@@ -4,6 +4,10 @@
 //! weighed by multinomial logistic regression; which weights, and from what, stands at [`WEIGHTS`]. Rarity of words is left
 //! out on purpose: it gained nothing where that was measured, and it would make a decision depend on what else is stored.
 
+use std::hash::BuildHasher;
+
+use rustc_hash::FxBuildHasher;
+
 use crate::text::stopwords::{is_calendar_word, is_stopword};
 use crate::text::terms::terms_of;
 use crate::text::words::{Gap, Word, words};
@@ -39,29 +43,29 @@ const NEGATIONS: [&str; 24] = [
     "without", "wont", "wouldnt",
 ];
 
-/// What of a text is compared.
+/// What of a text is compared: hashes of words, since only whether two are equal counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Statement {
     /// Stemmed words that carry meaning, sorted, each once. Numbers and dates are values, compared by themselves: counted as
     /// terms they would make all turns of a day alike.
-    terms: Vec<String>,
+    terms: Vec<u64>,
     /// Words with a digit in them, sorted, each once.
-    numbers: Vec<String>,
+    numbers: Vec<u64>,
     /// Capitalised words inside sentences, sorted, each once.
-    names: Vec<String>,
+    names: Vec<u64>,
     /// All words, sorted, each once.
-    words: Vec<String>,
+    words: Vec<u64>,
     is_negated: bool,
 }
 
-fn sorted(words: impl Iterator<Item = String>) -> Vec<String> {
-    let mut list: Vec<String> = words.collect();
+fn hashed<'a>(words: impl Iterator<Item = &'a str>) -> Vec<u64> {
+    let mut list: Vec<u64> = words.map(|word| FxBuildHasher.hash_one(word)).collect();
     list.sort_unstable();
     list.dedup();
     list
 }
 
-fn has(list: &[String], word: &String) -> bool {
+fn has(list: &[u64], word: &u64) -> bool {
     list.binary_search(word).is_ok()
 }
 
@@ -74,13 +78,13 @@ impl Statement {
     pub fn of(text: &str) -> Self {
         let cut = words(text);
         let folded = |keep: fn(&Word<'_>) -> bool| {
-            sorted(cut.iter().filter(|word| keep(word)).map(|word| word.folded.clone()))
+            hashed(cut.iter().filter(|word| keep(word)).map(|word| word.folded.as_str()))
         };
         let negations = cut.iter().filter(|word| NEGATIONS.binary_search(&word.folded.as_str()).is_ok());
         let is_value = |word: &&Word<'_>| has_digit(&word.folded) || is_calendar_word(&word.folded);
         let meaning: Vec<Word<'_>> = cut.iter().filter(|word| !is_value(word)).cloned().collect();
         Statement {
-            terms: sorted(terms_of(&meaning).into_iter()),
+            terms: hashed(terms_of(&meaning).iter().map(String::as_str)),
             numbers: folded(|word| has_digit(&word.folded)),
             names: folded(|word| {
                 word.capital
@@ -126,8 +130,8 @@ impl Evidence {
     pub fn of(new: &Statement, known: &Statement, similarity: f32) -> Self {
         let both = new.terms.iter().filter(|term| has(&known.terms, term)).count();
         let either = new.terms.len() + known.terms.len() - both;
-        let lacks = |own: &[String], other: &[String]| own.iter().any(|word| !has(other, word));
-        let all_lacked = |own: &[String], other: &[String]| own.iter().all(|word| !has(other, word));
+        let lacks = |own: &[u64], other: &[u64]| own.iter().any(|word| !has(other, word));
+        let all_lacked = |own: &[u64], other: &[u64]| own.iter().all(|word| !has(other, word));
         let named = !new.names.is_empty() && !known.names.is_empty();
         let are_names_apart =
             named && all_lacked(&new.names, &known.words) && all_lacked(&known.names, &new.words);

@@ -117,22 +117,15 @@ impl Wgpu {
 
     /// Workgroups of a dispatch, after making room for their scratch.
     fn workgroups(&mut self, kernel: &'static Kernel, params: &[u32]) -> Result<[u32; 3]> {
-        // One for nothing too: a text may have to say that it found nothing.
-        let mut groups = kernel.workgroups(params).map(|groups| groups.clamp(1, self.workgroups_max));
-        let words = match self.kernels[kernel.name].source.scratch {
-            Scratch::None => return Ok(groups),
-            Scratch::Dispatch(words) => words(params),
-            Scratch::Workgroup(words) => {
-                let words = words(params).max(1);
-                let room = SCRATCH_BYTES_MAX.min(self.info.binding_bytes_max) / 4 / words;
-                let room = u32::try_from(room).unwrap_or(u32::MAX).max(1);
-                // Items in y share those in x out among them: fewer of these come first.
-                groups[0] = groups[0].min(room);
-                groups[1] = groups[1].min(room / groups[0]);
-                words * u64::from(groups[0]) * u64::from(groups[1])
-            }
-        };
-        let (bytes, limit) = ((words.max(1) * 4).next_multiple_of(VECTOR_BYTES), self.info.binding_bytes_max);
+        let limit = self.info.binding_bytes_max;
+        let source = self.kernels[kernel.name].source;
+        let room = SCRATCH_BYTES_MAX.min(limit) / 4;
+        let ([x, y], words) = source.workgroups(kernel, params, [self.workgroups_max; 2], room);
+        let groups = [x, y, 1];
+        if words == 0 {
+            return Ok(groups);
+        }
+        let bytes = (words * 4).next_multiple_of(VECTOR_BYTES);
         if bytes > limit {
             return Err(Error::BufferTooLarge { label: kernel.name, asked: bytes, limit });
         }

@@ -41,7 +41,7 @@ mod cpu;
 use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::element::Element;
-use crate::kernel::{Binding, Grid, Kernel, Params, Target, Tolerance};
+use crate::kernel::{Binding, Grid, Kernel, Params, Tolerance};
 use crate::recording::Recording;
 use crate::source::{Constant, Scratch, Source, Text};
 
@@ -158,29 +158,32 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Exact,
     reference,
     cpu: cpu::play,
-    sources: &[Source {
-        scratch: Scratch::Workgroup(|params| 10 * u64::from(params[1])),
-        ..Source::wgsl(&[&WGSL])
-    }],
-    absent: &[(Target::Cuda, "comes with the CUDA back end")],
+    sources: &[
+        Source { scratch: Scratch::Workgroup(|params| 10 * u64::from(params[1])), ..Source::wgsl(&[&WGSL]) },
+        Source { scratch: Scratch::Workgroup(|params| 10 * u64::from(params[1])), ..Source::cuda(&[&CUDA]) },
+    ],
+    absent: &[],
     cases: cases::cases,
 };
 
-/// Its own part of the WGSL form.
-static WGSL: Text = Text {
-    constants: &[
-        ("NONE", Constant::U32(NONE)),
-        ("ONE", Constant::U32(ONE)),
-        ("HUB_BIT", Constant::U32(HUB_BIT)),
-        ("STEP_PARTS", Constant::U32(STEP_PARTS)),
-        ("V_MAX", Constant::U32(V_MAX)),
-        ("FIRED_WORDS", Constant::U32(FIRED_WORDS as u32)),
-        ("NORM_SHARE", Constant::U32(Norm::Share as u32)),
-        ("NORM_ROW", Constant::U32(Norm::Row as u32)),
-        ("NORM_ROOT", Constant::U32(Norm::Root as u32)),
-    ],
-    text: include_str!("../../../../shaders/activation_spread.wgsl"),
-};
+/// Numbers that device forms want.
+const CONSTANTS: &[(&str, Constant)] = &[
+    ("NONE", Constant::U32(NONE)),
+    ("ONE", Constant::U32(ONE)),
+    ("HUB_BIT", Constant::U32(HUB_BIT)),
+    ("STEP_PARTS", Constant::U32(STEP_PARTS)),
+    ("V_MAX", Constant::U32(V_MAX)),
+    ("FIRED_WORDS", Constant::U32(FIRED_WORDS as u32)),
+    ("NORM_SHARE", Constant::U32(Norm::Share as u32)),
+    ("NORM_ROW", Constant::U32(Norm::Row as u32)),
+    ("NORM_ROOT", Constant::U32(Norm::Root as u32)),
+];
+/// Own part of the WGSL form.
+static WGSL: Text =
+    Text { constants: CONSTANTS, text: include_str!("../../../../shaders/activation_spread.wgsl") };
+/// And of the CUDA form.
+static CUDA: Text =
+    Text { constants: CONSTANTS, text: include_str!("../../../../kernels/activation_spread.cu") };
 
 /// Buffers of one spread, in binding order.
 pub struct SpreadBuffers<'a> {

@@ -18,7 +18,7 @@ use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::case::{Case, Draw};
 use crate::element::Element;
-use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
+use crate::kernel::{Binding, Grid, Kernel, Params as _, Tolerance};
 use crate::parallel::in_parallel;
 use crate::recording::Recording;
 use crate::simd::rotation::{self, rotate};
@@ -52,23 +52,30 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Ulp(16),
     reference,
     cpu,
-    sources: &[Source {
-        scratch: Scratch::Workgroup(|params| u64::from(params[0])),
-        ..Source::wgsl(&[&rotation::WGSL, &WGSL])
-    }],
-    absent: &[(Target::Cuda, "comes with the CUDA back end")],
+    sources: &[
+        Source {
+            scratch: Scratch::Workgroup(|params| u64::from(params[0])),
+            ..Source::wgsl(&[&rotation::WGSL, &WGSL])
+        },
+        Source {
+            scratch: Scratch::Workgroup(|params| u64::from(params[0])),
+            ..Source::cuda(&[&rotation::CUDA, &CUDA])
+        },
+    ],
+    absent: &[],
     cases,
 };
 
-/// Its own part of the WGSL form.
-static WGSL: Text = Text {
-    constants: &[
-        ("BLOCK_ROWS", Constant::U32(BLOCK_ROWS as u32)),
-        ("CODE_ZERO", Constant::U32(CODE_ZERO as u32)),
-        ("ONE_BY_CODE_MAX", Constant::F32(1.0 / CODE_MAX as f32)),
-    ],
-    text: include_str!("../../../../shaders/encode_rows.wgsl"),
-};
+/// Numbers that device forms want.
+const CONSTANTS: &[(&str, Constant)] = &[
+    ("BLOCK_ROWS", Constant::U32(BLOCK_ROWS as u32)),
+    ("CODE_ZERO", Constant::U32(CODE_ZERO as u32)),
+    ("ONE_BY_CODE_MAX", Constant::F32(1.0 / CODE_MAX as f32)),
+];
+/// Own part of the WGSL form.
+static WGSL: Text = Text { constants: CONSTANTS, text: include_str!("../../../../shaders/encode_rows.wgsl") };
+/// And of the CUDA form.
+static CUDA: Text = Text { constants: CONSTANTS, text: include_str!("../../../../kernels/encode_rows.cu") };
 
 /// Records the encoding of the first `count` rows of `rows` to places `row_first..` of a shard.
 pub fn record(

@@ -19,7 +19,7 @@ use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::case::{Case, Draw};
 use crate::element::Element;
-use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
+use crate::kernel::{Binding, Grid, Kernel, Params as _, Tolerance};
 use crate::recording::Recording;
 use crate::source::{Constant, Scratch, Source, Text};
 
@@ -51,19 +51,28 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Nmse(1e-9),
     reference,
     cpu,
-    sources: &[Source {
-        scratch: Scratch::Workgroup(|params| 5 * (u64::from(params[0]) + 1)),
-        ..Source::wgsl(&[&WGSL])
-    }],
-    absent: &[(Target::Cuda, "comes with the CUDA back end")],
+    sources: &[
+        Source {
+            scratch: Scratch::Workgroup(|params| 5 * (u64::from(params[0]) + 1)),
+            ..Source::wgsl(&[&WGSL])
+        },
+        Source {
+            scratch: Scratch::Workgroup(|params| 5 * (u64::from(params[0]) + 1)),
+            ..Source::cuda(&[&CUDA])
+        },
+    ],
+    absent: &[],
     cases,
 };
 
-/// Its own part of the WGSL form.
-static WGSL: Text = Text {
-    constants: &[("PATHS_MAX", Constant::F32(PATHS_MAX as f32))],
-    text: include_str!("../../../../shaders/graph_betweenness.wgsl"),
-};
+/// Numbers that device forms want.
+const CONSTANTS: &[(&str, Constant)] = &[("PATHS_MAX", Constant::F32(PATHS_MAX as f32))];
+/// Own part of the WGSL form.
+static WGSL: Text =
+    Text { constants: CONSTANTS, text: include_str!("../../../../shaders/graph_betweenness.wgsl") };
+/// And of the CUDA form.
+static CUDA: Text =
+    Text { constants: CONSTANTS, text: include_str!("../../../../kernels/graph_betweenness.cu") };
 
 /// Records the dependencies of the first `count` of `sources`.
 pub fn record(

@@ -16,7 +16,7 @@ use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::case::{Case, Draw};
 use crate::element::Element;
-use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
+use crate::kernel::{Binding, Grid, Kernel, Params as _, Tolerance};
 use crate::parallel::{collect_in_parallel, in_parallel};
 use crate::recording::Recording;
 use crate::source::{Source, Text};
@@ -44,13 +44,15 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Exact,
     reference,
     cpu,
-    sources: &[Source::wgsl(&[&WGSL])],
-    absent: &[(Target::Cuda, "comes with the CUDA back end")],
+    sources: &[Source::wgsl(&[&WGSL]), Source::cuda(&[&CUDA])],
+    absent: &[],
     cases,
 };
 
 /// Its own part of the WGSL form.
 static WGSL: Text = Text { constants: &[], text: include_str!("../../../../shaders/graph_components.wgsl") };
+/// And of the CUDA form.
+static CUDA: Text = Text { constants: &[], text: include_str!("../../../../kernels/graph_components.cu") };
 
 /// Records one round.
 pub fn record(recording: &mut Recording, graph: &CsrBuffers<'_>, labels: &Buffer<u32>, next: &Buffer<u32>) {

@@ -16,7 +16,7 @@ use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::case::{Case, Draw};
 use crate::element::Element;
-use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
+use crate::kernel::{Binding, Grid, Kernel, Params as _, Tolerance};
 use crate::recording::Recording;
 use crate::source::{Constant, Scratch, Source, Text};
 use rayon::prelude::*;
@@ -55,19 +55,27 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Exact,
     reference,
     cpu,
-    sources: &[Source {
-        scratch: Scratch::Workgroup(|params| 3 * 2 * u64::from(params[0])),
-        ..Source::wgsl(&[&WGSL])
-    }],
-    absent: &[(Target::Cuda, "comes with the CUDA back end")],
+    sources: &[
+        Source {
+            scratch: Scratch::Workgroup(|params| 3 * 2 * u64::from(params[0])),
+            ..Source::wgsl(&[&WGSL])
+        },
+        Source {
+            scratch: Scratch::Workgroup(|params| 3 * 2 * u64::from(params[0])),
+            ..Source::cuda(&[&CUDA])
+        },
+    ],
+    absent: &[],
     cases,
 };
 
-/// Its own part of the WGSL form.
-static WGSL: Text = Text {
-    constants: &[("LANES", Constant::U32(LANES as u32))],
-    text: include_str!("../../../../shaders/graph_levels.wgsl"),
-};
+/// Numbers that device forms want.
+const CONSTANTS: &[(&str, Constant)] = &[("LANES", Constant::U32(LANES as u32))];
+/// Own part of the WGSL form.
+static WGSL: Text =
+    Text { constants: CONSTANTS, text: include_str!("../../../../shaders/graph_levels.wgsl") };
+/// And of the CUDA form.
+static CUDA: Text = Text { constants: CONSTANTS, text: include_str!("../../../../kernels/graph_levels.cu") };
 
 /// Where searches leave what they found.
 #[derive(Clone, Copy, Debug)]

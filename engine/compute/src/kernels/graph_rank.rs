@@ -14,7 +14,7 @@ use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::case::{Case, Draw};
 use crate::element::Element;
-use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
+use crate::kernel::{Binding, Grid, Kernel, Params as _, Tolerance};
 use crate::parallel::in_parallel;
 use crate::recording::Recording;
 use crate::source::{Constant, Source, Text};
@@ -49,8 +49,8 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Nmse(1e-10),
     reference,
     cpu,
-    sources: &[Source::wgsl(&[&WGSL])],
-    absent: &[(Target::Cuda, "comes with the CUDA back end")],
+    sources: &[Source::wgsl(&[&WGSL]), Source::cuda(&[&CUDA])],
+    absent: &[],
     cases,
 };
 
@@ -65,11 +65,12 @@ pub struct Rule {
     pub gain: f32,
 }
 
-/// Its own part of the WGSL form.
-static WGSL: Text = Text {
-    constants: &[("RUN", Constant::U32(64))],
-    text: include_str!("../../../../shaders/graph_rank.wgsl"),
-};
+/// Numbers that device forms want.
+const CONSTANTS: &[(&str, Constant)] = &[("RUN", Constant::U32(64))];
+/// Own part of the WGSL form.
+static WGSL: Text = Text { constants: CONSTANTS, text: include_str!("../../../../shaders/graph_rank.wgsl") };
+/// And of the CUDA form.
+static CUDA: Text = Text { constants: CONSTANTS, text: include_str!("../../../../kernels/graph_rank.cu") };
 
 /// Records one step from `values` to `next`.
 pub fn record(

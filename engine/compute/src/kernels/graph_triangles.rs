@@ -13,7 +13,7 @@ use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::case::{Case, Draw};
 use crate::element::Element;
-use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
+use crate::kernel::{Binding, Grid, Kernel, Params as _, Tolerance};
 use crate::parallel::collect_in_parallel;
 use crate::recording::Recording;
 use crate::source::{Source, Text};
@@ -40,13 +40,18 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Exact,
     reference,
     cpu,
-    sources: &[Source { entries: &["clear", "count"], ..Source::wgsl(&[&WGSL]) }],
-    absent: &[(Target::Cuda, "comes with the CUDA back end")],
+    sources: &[
+        Source { entries: &["clear", "count"], ..Source::wgsl(&[&WGSL]) },
+        Source { entries: &["clear", "count"], ..Source::cuda(&[&CUDA]) },
+    ],
+    absent: &[],
     cases,
 };
 
 /// Its own part of the WGSL form.
 static WGSL: Text = Text { constants: &[], text: include_str!("../../../../shaders/graph_triangles.wgsl") };
+/// And of the CUDA form.
+static CUDA: Text = Text { constants: &[], text: include_str!("../../../../kernels/graph_triangles.cu") };
 
 /// Records the count. `graph` holds each edge once.
 pub fn record(recording: &mut Recording, graph: &CsrBuffers<'_>, counts: &Buffer<u32>) {

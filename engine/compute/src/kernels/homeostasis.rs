@@ -14,7 +14,7 @@ use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::case::{Case, Draw};
 use crate::element::Element;
-use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
+use crate::kernel::{Binding, Grid, Kernel, Params as _, Tolerance};
 use crate::parallel::in_parallel;
 use crate::recording::Recording;
 use crate::source::{Source, Text};
@@ -39,13 +39,15 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Exact,
     reference,
     cpu,
-    sources: &[Source::wgsl(&[&plasticity::WGSL, &WGSL])],
-    absent: &[(Target::Cuda, "comes with the CUDA back end")],
+    sources: &[Source::wgsl(&[&plasticity::WGSL, &WGSL]), Source::cuda(&[&plasticity::CUDA, &CUDA])],
+    absent: &[],
     cases,
 };
 
 /// Its own part of the WGSL form.
 static WGSL: Text = Text { constants: &[], text: include_str!("../../../../shaders/homeostasis.wgsl") };
+/// And of the CUDA form.
+static CUDA: Text = Text { constants: &[], text: include_str!("../../../../kernels/homeostasis.cu") };
 
 /// Records the scaling of all rows.
 pub fn record(

@@ -37,7 +37,7 @@ mod tables;
 use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::element::Element;
-use crate::kernel::{Binding, Extent, Grid, Kernel, Params, Target, Tolerance};
+use crate::kernel::{Binding, Extent, Grid, Kernel, Params, Tolerance};
 use crate::recording::Recording;
 use crate::simd::{DECAYS, FLUSH_STEPS, Real, TILE, philox};
 use crate::source::{Constant, Scratch, Source, Text};
@@ -113,45 +113,60 @@ pub(crate) const fn bindings(real: Element) -> [Binding; 12] {
     ]
 }
 
+/// A workgroup a tile and replica.
+pub(crate) const GRID: Grid =
+    Grid { x: Extent::Per { field: "neurons", items: 64 }, y: Extent::Per { field: "replicas", items: 1 } };
+
 /// The descriptor.
 pub static KERNEL: Kernel = Kernel {
     name: "network_run",
     bindings: &bindings(Element::F32),
     params: NetworkParams::FIELDS,
     workgroup: [64, 1, 1],
-    grid: Grid {
-        x: Extent::Per { field: "neurons", items: 64 },
-        y: Extent::Per { field: "replicas", items: 1 },
-    },
+    grid: GRID,
     tolerance: Tolerance::Exact,
     reference: reference::reference::<f32>,
     cpu: cpu::cpu::<f32>,
-    sources: &[Source {
-        entries: &["begin", "raise", "arrive", "rise", "integrate"],
-        rounds: Some("steps"),
-        scratch: Scratch::Dispatch(|params| 2 * u64::from(params[2]) * u64::from(params[3])),
-        ..Source::wgsl(&[&philox::WGSL, &WGSL])
-    }],
-    absent: &[(Target::Cuda, "comes with the CUDA back end")],
+    sources: &[
+        stepping(Source::wgsl(&[&philox::WGSL, &TINY, &WGSL])),
+        stepping(Source::cuda(&[&philox::CUDA, &CUDA, &STEP])),
+    ],
+    absent: &[],
     cases: cases::cases::<f32>,
 };
 
-/// Its own part of the WGSL form.
-static WGSL: Text = Text {
-    constants: &[
-        ("POPULATION_WORDS", Constant::U32(POPULATION_WORDS as u32)),
-        ("BUNDLE_WORDS", Constant::U32(BUNDLE_WORDS as u32)),
-        ("MEMBRANE_VALUES", Constant::U32(MEMBRANE_VALUES as u32)),
-        ("RULE_VALUES", Constant::U32(RULE_VALUES as u32)),
-        ("VARIED", Constant::U32(Form::Varied as u32)),
-        ("PLASTIC", Constant::U32(Form::Plastic as u32)),
-        ("TILE", Constant::U32(TILE as u32)),
-        ("DECAYS", Constant::U32(DECAYS as u32)),
-        ("FLUSH_STEPS", Constant::U32(FLUSH_STEPS as u32)),
-        ("TINY", Constant::F32(<f32 as Real>::TINY)),
-    ],
-    text: include_str!("../../../../shaders/network_run.wgsl"),
-};
+/// A device form: its entries are one step.
+pub(crate) const fn stepping(source: Source) -> Source {
+    Source {
+        entries: &["begin", "raise", "arrive", "rise", "integrate"],
+        rounds: Some("steps"),
+        scratch: Scratch::Dispatch(|params| 2 * u64::from(params[2]) * u64::from(params[3])),
+        ..source
+    }
+}
+
+/// Numbers that device forms want, whatever a network is computed in.
+const NUMBERS: &[(&str, Constant)] = &[
+    ("POPULATION_WORDS", Constant::U32(POPULATION_WORDS as u32)),
+    ("BUNDLE_WORDS", Constant::U32(BUNDLE_WORDS as u32)),
+    ("MEMBRANE_VALUES", Constant::U32(MEMBRANE_VALUES as u32)),
+    ("RULE_VALUES", Constant::U32(RULE_VALUES as u32)),
+    ("VARIED", Constant::U32(Form::Varied as u32)),
+    ("PLASTIC", Constant::U32(Form::Plastic as u32)),
+    ("TILE", Constant::U32(TILE as u32)),
+    ("DECAYS", Constant::U32(DECAYS as u32)),
+    ("FLUSH_STEPS", Constant::U32(FLUSH_STEPS as u32)),
+];
+/// And in f32.
+static TINY: Text = Text { constants: &[("TINY", Constant::F32(<f32 as Real>::TINY))], text: "" };
+/// Own part of the WGSL form.
+static WGSL: Text = Text { constants: NUMBERS, text: include_str!("../../../../shaders/network_run.wgsl") };
+/// Numbers of the CUDA form.
+static CUDA: Text =
+    Text { constants: TINY.constants, text: include_str!("../../../../kernels/network_run.cu") };
+/// The step of CUDA forms.
+pub(crate) static STEP: Text =
+    Text { constants: NUMBERS, text: include_str!("../../../../kernels/shared/network_run.cuh") };
 
 /// Forms of the same law in f64, for the descriptor of `network_run_f64`.
 pub(crate) fn reference_f64(args: &mut Args<'_>) {

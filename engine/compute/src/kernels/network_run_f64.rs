@@ -1,8 +1,12 @@
 //! `network_run_f64`: the law of `network_run` in f64, for results that are compared with other simulators to the spike.
 
 use crate::element::Element;
-use crate::kernel::{Grid, Kernel, Params, Target, Tolerance};
-use crate::kernels::network_run::{NetworkParams, bindings, cases_f64, cpu_f64, reference_f64};
+use crate::kernel::{Kernel, Params, Target, Tolerance};
+use crate::kernels::network_run::{
+    GRID, NetworkParams, STEP, bindings, cases_f64, cpu_f64, reference_f64, stepping,
+};
+use crate::simd::{Real, philox};
+use crate::source::{Constant, Source, Text};
 
 /// The descriptor.
 pub static KERNEL: Kernel = Kernel {
@@ -10,11 +14,17 @@ pub static KERNEL: Kernel = Kernel {
     bindings: &bindings(Element::F64),
     params: NetworkParams::FIELDS,
     workgroup: [64, 1, 1],
-    grid: Grid::per("neurons", 64),
+    grid: GRID,
     tolerance: Tolerance::Exact,
     reference: reference_f64,
     cpu: cpu_f64,
-    sources: &[],
-    absent: &[(Target::Wgsl, "WGSL has no f64"), (Target::Cuda, "comes with the GPU back ends")],
+    sources: &[stepping(Source::cuda(&[&philox::CUDA, &CUDA, &STEP]))],
+    absent: &[(Target::Wgsl, "WGSL has no f64")],
     cases: cases_f64,
+};
+
+/// Numbers of the CUDA form.
+static CUDA: Text = Text {
+    constants: &[("TINY", Constant::F64(<f64 as Real>::TINY))],
+    text: include_str!("../../../../kernels/network_run_f64.cu"),
 };

@@ -26,7 +26,7 @@ use super::shared::row_shard::{DIM_MAX, RowShard};
 use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::element::Element;
-use crate::kernel::{Binding, Extent, Grid, Kernel, Params as _, Target, Tolerance};
+use crate::kernel::{Binding, Extent, Grid, Kernel, Params as _, Tolerance};
 use crate::recording::Recording;
 use crate::simd::{BLOCK_ROWS, CODE_MAX, CODE_ZERO, Simd, rotation, score_bound};
 use crate::source::{Constant, Scratch, Source, Text};
@@ -77,27 +77,37 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::TopK { min_recall: 1.0, score_ulp: 4 },
     reference,
     cpu: scan::cpu,
-    sources: &[Source {
-        entries: &["scan", "merge"],
-        scratch: Scratch::Workgroup(scratch_words),
-        ..Source::wgsl(&[&rotation::WGSL, &WGSL])
-    }],
-    absent: &[(Target::Cuda, "comes with the CUDA back end")],
+    sources: &[
+        Source {
+            entries: &["scan", "merge"],
+            scratch: Scratch::Workgroup(scratch_words),
+            ..Source::wgsl(&[&rotation::WGSL, &WGSL])
+        },
+        Source {
+            entries: &["scan", "merge"],
+            scratch: Scratch::Workgroup(scratch_words),
+            ..Source::cuda(&[&rotation::CUDA, &CUDA])
+        },
+    ],
+    absent: &[],
     cases: cases::cases,
 };
 
-/// Its own part of the WGSL form.
-static WGSL: Text = Text {
-    constants: &[
-        ("BLOCK_ROWS", Constant::U32(BLOCK_ROWS as u32)),
-        ("CODE_MAX", Constant::F32(CODE_MAX as f32)),
-        ("CODE_ZERO", Constant::I32(CODE_ZERO)),
-        ("DIM_VECTORS_MAX", Constant::U32(DIM_MAX as u32 / 16)),
-        ("NO_ROW", Constant::U32(NO_ROW)),
-        ("SLACK", Constant::F32(SLACK as f32)),
-    ],
-    text: include_str!("../../../../shaders/similarity_topk.wgsl"),
-};
+/// Numbers that device forms want.
+const CONSTANTS: &[(&str, Constant)] = &[
+    ("BLOCK_ROWS", Constant::U32(BLOCK_ROWS as u32)),
+    ("CODE_MAX", Constant::F32(CODE_MAX as f32)),
+    ("CODE_ZERO", Constant::I32(CODE_ZERO)),
+    ("DIM_VECTORS_MAX", Constant::U32(DIM_MAX as u32 / 16)),
+    ("NO_ROW", Constant::U32(NO_ROW)),
+    ("SLACK", Constant::F32(SLACK as f32)),
+];
+/// Own part of the WGSL form.
+static WGSL: Text =
+    Text { constants: CONSTANTS, text: include_str!("../../../../shaders/similarity_topk.wgsl") };
+/// And of the CUDA form.
+static CUDA: Text =
+    Text { constants: CONSTANTS, text: include_str!("../../../../kernels/similarity_topk.cu") };
 
 /// Scratch of a workgroup of that form: a buffer of rows and a query.
 fn scratch_words(params: &[u32]) -> u64 {

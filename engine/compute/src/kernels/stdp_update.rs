@@ -15,7 +15,7 @@ use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::case::{Case, Draw};
 use crate::element::Element;
-use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
+use crate::kernel::{Binding, Grid, Kernel, Params as _, Tolerance};
 use crate::parallel::in_parallel;
 use crate::recording::Recording;
 use crate::simd::{Lesson, PUPILS, Pupils, fetch_line};
@@ -54,8 +54,8 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Exact,
     reference,
     cpu,
-    sources: &[Source::wgsl(&[&plasticity::WGSL, &WGSL])],
-    absent: &[(Target::Cuda, "comes with the CUDA back end")],
+    sources: &[Source::wgsl(&[&plasticity::WGSL, &WGSL]), Source::cuda(&[&plasticity::CUDA, &CUDA])],
+    absent: &[],
     cases,
 };
 
@@ -95,11 +95,12 @@ pub struct Synapses<'a> {
     pub weights: &'a Buffer<u32>,
 }
 
-/// Its own part of the WGSL form.
-static WGSL: Text = Text {
-    constants: &[("NO_SPIKE", Constant::U32(NO_SPIKE))],
-    text: include_str!("../../../../shaders/stdp_update.wgsl"),
-};
+/// Numbers that device forms want.
+const CONSTANTS: &[(&str, Constant)] = &[("NO_SPIKE", Constant::U32(NO_SPIKE))];
+/// Own part of the WGSL form.
+static WGSL: Text = Text { constants: CONSTANTS, text: include_str!("../../../../shaders/stdp_update.wgsl") };
+/// And of the CUDA form.
+static CUDA: Text = Text { constants: CONSTANTS, text: include_str!("../../../../kernels/stdp_update.cu") };
 
 /// Records one lesson.
 pub fn record(

@@ -11,7 +11,7 @@ use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::case::{Case, Draw};
 use crate::element::Element;
-use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
+use crate::kernel::{Binding, Grid, Kernel, Params as _, Tolerance};
 use crate::parallel::in_parallel;
 use crate::recording::Recording;
 use crate::source::{Source, Text};
@@ -38,13 +38,15 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Exact,
     reference,
     cpu,
-    sources: &[Source::wgsl(&[&plasticity::WGSL, &WGSL])],
-    absent: &[(Target::Cuda, "comes with the CUDA back end")],
+    sources: &[Source::wgsl(&[&plasticity::WGSL, &WGSL]), Source::cuda(&[&plasticity::CUDA, &CUDA])],
+    absent: &[],
     cases,
 };
 
 /// Its own part of the WGSL form.
 static WGSL: Text = Text { constants: &[], text: include_str!("../../../../shaders/weight_decay.wgsl") };
+/// And of the CUDA form.
+static CUDA: Text = Text { constants: &[], text: include_str!("../../../../kernels/weight_decay.cu") };
 
 /// Records the fading of the first `synapses` weights.
 pub fn record(recording: &mut Recording, weights: &Buffer<u32>, synapses: usize, share: u32, round: u32) {

@@ -5,6 +5,8 @@ use crate::source::Text;
 
 /// The same for WGSL forms.
 pub static WGSL: Text = Text { constants: &[], text: include_str!("../../../../shaders/shared/philox.wgsl") };
+/// And for CUDA forms.
+pub static CUDA: Text = Text { constants: &[], text: include_str!("../../../../kernels/shared/philox.cuh") };
 
 /// Four words of random bits.
 #[inline(always)]

@@ -16,6 +16,10 @@ pub(crate) static WGSL: Text = Text {
     text: include_str!("../../../../shaders/shared/rotation.wgsl"),
 };
 
+/// And for CUDA forms.
+pub(crate) static CUDA: Text =
+    Text { constants: &[], text: include_str!("../../../../kernels/shared/rotation.cuh") };
+
 /// Rotates a vector in place, in blocks of the largest power of two that divides its length, which is a multiple of 8.
 #[inline(always)]
 pub fn rotate(vector: &mut [f32]) {

@@ -11,10 +11,14 @@ use crate::source::{Constant, Text};
 pub const WEIGHT_MAX: u32 = (1 << 16) - 1;
 
 /// The same arithmetic for WGSL forms.
-pub(crate) static WGSL: Text = Text {
-    constants: &[("WEIGHT_MAX", Constant::U32(WEIGHT_MAX))],
-    text: include_str!("../../../../../shaders/shared/plasticity.wgsl"),
-};
+pub(crate) static WGSL: Text =
+    Text { constants: CONSTANTS, text: include_str!("../../../../../shaders/shared/plasticity.wgsl") };
+
+/// And for CUDA forms.
+pub(crate) static CUDA: Text =
+    Text { constants: CONSTANTS, text: include_str!("../../../../../kernels/shared/plasticity.cuh") };
+
+const CONSTANTS: &[(&str, Constant)] = &[("WEIGHT_MAX", Constant::U32(WEIGHT_MAX))];
 
 /// 16 bits drawn from a synapse and a round (the finisher of MurmurHash3: Appleby 2011).
 #[inline]

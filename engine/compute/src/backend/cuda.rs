@@ -1,0 +1,424 @@
+//! The CUDA player: NVIDIA cards, through the driver and the run-time compiler that are found when it opens.
+//!
+//! Nothing of CUDA is needed to build it or to start a program that has it. A recording becomes work in one stream: what it writes
+//! is copied by way of the driver's own staging, what it reads is gathered on the card and comes back in one copy to pinned memory.
+//! Memory is taken and freed in the order of the stream, so what is under way still has what it uses. The back end knows no kernel:
+//! texts are compiled for the card at hand when they are first wanted, and kept as long as the device; a kernel takes one struct,
+//! its `Arguments`, by value.
+//!
+//! A failure half-way through a recording leaves buffers in a state nobody knows, so whatever fails there but for memory loses the
+//! device, and memory is taken before anything of a recording has begun. A device that is lost stays lost.
+
+mod arguments;
+mod nvrtc;
+
+use std::collections::HashMap;
+use std::panic::catch_unwind;
+use std::sync::Arc;
+
+use cudarc::driver::sys::{CUevent_flags, CUresult};
+use cudarc::driver::{
+    CudaContext, CudaEvent, CudaFunction, CudaSlice, CudaStream, DevicePtr, DriverError, LaunchConfig,
+    PinnedHostSlice, PushKernelArg, sys,
+};
+use cudarc::nvrtc::Ptx;
+
+use self::arguments::Arguments;
+use super::{Backend, BackendInfo, Reads, Receipt};
+use crate::aligned::AlignedBytes;
+use crate::buffer::{AnyBuffer, BufferId};
+use crate::kernel::{Kernel, Target};
+use crate::recording::{Command, Recording};
+use crate::source::{Scratch, Source};
+use crate::{Error, Result};
+
+/// Largest buffer: texts count elements, of two bytes at least, in 32 bits.
+const BINDING_BYTES_MAX: u64 = 8 << 30;
+/// Scratch that workgroups share out among them unless one alone wants more; with more of it more of them run at once.
+const SCRATCH_BYTES_MAX: u64 = 1 << 30;
+/// Buffers are made of whole ones of these, so that texts may look at them as vectors of four words.
+const VECTOR_BYTES: usize = 16;
+/// The oldest compiler that takes the texts: arguments that stay constant memory.
+const COMPILER_MAJOR_MIN: i32 = 12;
+/// Most workgroups in x and y that CUDA starts at once.
+const WORKGROUPS_MAX: [u32; 2] = [i32::MAX as u32, 65_535];
+
+pub(crate) struct Cuda {
+    info: BackendInfo,
+    /// Architecture that texts are compiled for, such as `sm_90`.
+    arch: String,
+    context: Arc<CudaContext>,
+    stream: Arc<CudaStream>,
+    buffers: HashMap<BufferId, CudaSlice<u8>>,
+    kernels: HashMap<&'static str, Prepared>,
+    scratch: Option<CudaSlice<u8>>,
+    /// Where reads are gathered. Submissions follow one another, so one does for all.
+    gathered: Option<CudaSlice<u8>>,
+    /// Pinned memory that no submission uses.
+    spare: Option<PinnedHostSlice<u8>>,
+    pending: HashMap<u64, Pending>,
+    submissions: u64,
+    lost: Option<String>,
+}
+
+/// A kernel, ready to be dispatched.
+struct Prepared {
+    source: &'static Source,
+    /// One an entry of the source.
+    entries: Vec<CudaFunction>,
+}
+
+/// A submission under way. It is kept until `done`, since the card writes to `read` before.
+struct Pending {
+    begun: CudaEvent,
+    done: CudaEvent,
+    /// Bytes of each read.
+    lens: Vec<usize>,
+    read: Option<PinnedHostSlice<u8>>,
+}
+
+impl Cuda {
+    /// Opens the first card that CUDA shows, or says what is missing.
+    pub fn open() -> std::result::Result<Self, String> {
+        // cudarc panics where it calls into a library that is not there, so it is asked first.
+        // SAFETY: loading the driver's library runs what it runs in every program that uses it.
+        if !unsafe { sys::is_culib_present() } {
+            return Err("no CUDA driver found (libcuda)".into());
+        }
+        if !nvrtc::is_present() {
+            return Err("no CUDA compiler found (libnvrtc of CUDA 13)".into());
+        }
+        // It panics as well where a library lacks a function: each is looked up when it is first called.
+        let lacking = || "the CUDA libraries found lack functions of CUDA 13.0".to_owned();
+        let (major, minor) = catch_unwind(nvrtc::version).map_err(|_| lacking())??;
+        if major < COMPILER_MAJOR_MIN {
+            return Err(format!(
+                "the CUDA compiler found is {major}.{minor}, older than {COMPILER_MAJOR_MIN}"
+            ));
+        }
+        let opened = catch_unwind(Cuda::connect).map_err(|_| lacking())?;
+        opened.map_err(|error| format!("the CUDA driver refuses: {}", words(error)))
+    }
+
+    fn connect() -> std::result::Result<Self, DriverError> {
+        let context = CudaContext::new(0)?;
+        // SAFETY: all memory is used by one stream alone, so nobody has to wait for others' use of it.
+        unsafe { context.disable_event_tracking() };
+        let stream = context.new_stream()?;
+        let (major, minor) = context.compute_capability()?;
+        let arch = format!("sm_{major}{minor}");
+        let binding_bytes_max = (context.total_mem()? as u64).min(BINDING_BYTES_MAX);
+        let info = BackendInfo {
+            name: format!("cuda ({}, {arch})", context.name()?),
+            binding_bytes_max,
+            threads: 0,
+        };
+        let (buffers, kernels, pending) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let (scratch, gathered, spare) = (None, None, None);
+        Ok(Cuda {
+            info,
+            arch,
+            context,
+            stream,
+            buffers,
+            kernels,
+            scratch,
+            gathered,
+            spare,
+            pending,
+            submissions: 0,
+            lost: None,
+        })
+    }
+
+    fn check(&self) -> Result<()> {
+        match &self.lost {
+            Some(why) => Err(Error::DeviceLost { device: self.info.name.clone(), why: why.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// What came of work on the card, with the end of the device noted.
+    fn settle<T>(&mut self, done: std::result::Result<T, DriverError>) -> Result<T> {
+        // Memory that could not be freed is told by the next who asks.
+        let done = done.and_then(|done| self.context.check_err().map(|()| done));
+        done.map_err(|error| {
+            let why = self.lost.get_or_insert(words(error)).clone();
+            Error::DeviceLost { device: self.info.name.clone(), why }
+        })
+    }
+
+    /// What came of a wish for memory.
+    fn granted<T>(
+        &mut self,
+        label: &'static str,
+        bytes: u64,
+        made: std::result::Result<T, DriverError>,
+    ) -> Result<T> {
+        match made {
+            Err(DriverError(CUresult::CUDA_ERROR_OUT_OF_MEMORY)) => {
+                let free = self.context.mem_get_info().map_or(0, |(free, _)| free as u64);
+                Err(Error::OutOfMemory { label, asked: bytes, free })
+            }
+            made => self.settle(made),
+        }
+    }
+
+    /// Memory of at least so many bytes in place of what `held` has, if that is less.
+    fn at_least(
+        &mut self,
+        label: &'static str,
+        bytes: u64,
+        held: impl Fn(&mut Cuda) -> &mut Option<CudaSlice<u8>>,
+    ) -> Result<()> {
+        if bytes > 0 && held(self).as_ref().is_none_or(|held| (held.len() as u64) < bytes) {
+            // The old one goes first, in the order of the stream.
+            *held(self) = None;
+            let made = self.stream.alloc_zeros((bytes as usize).next_multiple_of(VECTOR_BYTES));
+            *held(self) = Some(self.granted(label, bytes, made)?);
+        }
+        Ok(())
+    }
+
+    /// Bytes of scratch that a recording's most demanding dispatch takes.
+    fn scratch_bytes(&self, recording: &Recording) -> Result<u64> {
+        let limit = self.info.binding_bytes_max;
+        let mut most = 0;
+        recording.play(|command| {
+            let Command::Dispatch { kernel, params, .. } = command else { return Ok(()) };
+            let asked = 4 * self.workgroups(kernel, params).1;
+            most = most.max(asked);
+            if asked > limit {
+                return Err(Error::BufferTooLarge { label: kernel.name, asked, limit });
+            }
+            Ok(())
+        })?;
+        Ok(most)
+    }
+
+    fn workgroups(&self, kernel: &'static Kernel, params: &[u32]) -> ([u32; 2], u64) {
+        let source = self.kernels[kernel.name].source;
+        source.workgroups(kernel, params, WORKGROUPS_MAX, SCRATCH_BYTES_MAX / 4)
+    }
+
+    /// A kernel's text as code on the card, or why there is none.
+    fn compiled(&self, kernel: &'static Kernel) -> std::result::Result<Prepared, String> {
+        let source = kernel.source(Target::Cuda)?;
+        let cubin = nvrtc::compile(kernel.name, &source.text(kernel), &self.arch)?;
+        let module = self.context.load_module(Ptx::from_binary(cubin)).map_err(words)?;
+        let entry = |name: &&str| module.load_function(&format!("kernel_{name}")).map_err(words);
+        let entries = source.entries.iter().map(entry).collect::<std::result::Result<_, String>>()?;
+        Ok(Prepared { source, entries })
+    }
+
+    fn buffer(&self, id: BufferId) -> &CudaSlice<u8> {
+        self.buffers.get(&id).unwrap_or_else(|| panic!("{id:?} was destroyed, this is a bug"))
+    }
+
+    /// Puts a command into the stream; reads go to `gathered` from `read_bytes` on.
+    fn enqueue(&mut self, command: &Command, read_bytes: &mut usize) -> std::result::Result<(), DriverError> {
+        match command {
+            Command::Write { target, offset, bytes } => {
+                let buffer = self.buffers.get_mut(&target.id);
+                let buffer = buffer.unwrap_or_else(|| panic!("{target} was destroyed, this is a bug"));
+                // Of memory that is not pinned the driver has made a copy when this returns.
+                self.stream.memcpy_htod(&bytes[..], &mut buffer.slice_mut(*offset..offset + bytes.len()))
+            }
+            Command::Copy { source, source_offset, target, target_offset, len } => {
+                let both = self.buffers.get_disjoint_mut([&source.id, &target.id]);
+                let [Some(from), Some(to)] = both else {
+                    panic!("{source} or {target} was destroyed, this is a bug")
+                };
+                let from = from.slice(*source_offset..source_offset + len);
+                self.stream.memcpy_dtod(&from, &mut to.slice_mut(*target_offset..target_offset + len))
+            }
+            Command::Read { source, offset, len } => {
+                if *len == 0 {
+                    return Ok(());
+                }
+                let from = self.buffers[&source.id].slice(*offset..offset + len);
+                let gathered = self.gathered.as_mut().expect("made for all reads; this is a bug");
+                let to = *read_bytes..*read_bytes + len;
+                *read_bytes = to.end;
+                self.stream.memcpy_dtod(&from, &mut gathered.slice_mut(to))
+            }
+            Command::Dispatch { kernel, params, buffers } => self.dispatch(kernel, params, buffers),
+            Command::Repeat { .. } => unreachable!("play unrolls repeats, this is a bug"),
+        }
+    }
+
+    fn dispatch(
+        &self,
+        kernel: &'static Kernel,
+        params: &[u32],
+        buffers: &[AnyBuffer],
+    ) -> std::result::Result<(), DriverError> {
+        let ([x, y], _) = self.workgroups(kernel, params);
+        let Prepared { source, entries } = &self.kernels[kernel.name];
+        let mut memory: Vec<&CudaSlice<u8>> = buffers.iter().map(|buffer| self.buffer(buffer.id)).collect();
+        if !matches!(source.scratch, Scratch::None) {
+            memory.push(self.scratch.as_ref().expect("made before anything began; this is a bug"));
+        }
+        let pointers: Vec<u64> = memory.iter().map(|memory| memory.device_ptr(&self.stream).0).collect();
+        let field = |name: &str| {
+            let field = kernel.field(name);
+            field.unwrap_or_else(|| panic!("{}: no parameter {name}, this is a bug", kernel.name))
+        };
+        let rounds = source.rounds.map_or(1, |rounds| params[field(rounds)]);
+        let threads = kernel.workgroup.iter().product();
+        let shape = LaunchConfig { grid_dim: (x, y, 1), block_dim: (threads, 1, 1), shared_mem_bytes: 0 };
+        let mut params = params.to_vec();
+        for round in 0..rounds {
+            if round > 0 {
+                params[field("step")] += 1;
+            }
+            let arguments = Arguments::new(kernel, &pointers, &params);
+            for entry in entries {
+                // SAFETY: the entry takes one struct, which is laid out as `Arguments` says; its pointers are to live memory of
+                // this stream, which is freed in the stream's order; that it keeps within that memory is the law of the kernel,
+                // whose shapes were checked when the dispatch was recorded.
+                unsafe { self.stream.launch_builder(entry).arg(&arguments).launch(shape)? };
+            }
+        }
+        Ok(())
+    }
+
+    /// Pinned memory of at least so many bytes.
+    fn pinned(&mut self, bytes: usize) -> Result<PinnedHostSlice<u8>> {
+        if let Some(spare) = self.spare.take_if(|spare| spare.len() >= bytes) {
+            return Ok(spare);
+        }
+        let bytes = bytes.next_power_of_two().max(1 << 16);
+        // SAFETY: it is looked at only where the card has written. No flags: hosts read it, so it must be cached.
+        let made = unsafe { self.context.alloc_pinned_with_flags(bytes, 0) };
+        self.granted("readback", bytes as u64, made)
+    }
+
+    /// All of a recording in the stream, between two events. On failure too, nothing uses `read` any more.
+    fn play(
+        &mut self,
+        recording: &Recording,
+        mut read: Option<PinnedHostSlice<u8>>,
+    ) -> std::result::Result<Pending, DriverError> {
+        let timed = Some(CUevent_flags::CU_EVENT_DEFAULT);
+        let mut lens = Vec::new();
+        let mut enqueue_all = || {
+            let begun = self.stream.record_event(timed)?;
+            let mut read_bytes = 0;
+            recording.play(|command| {
+                if let Command::Read { len, .. } = command {
+                    lens.push(*len);
+                }
+                self.enqueue(command, &mut read_bytes)
+            })?;
+            if let (Some(read), Some(gathered)) = (&mut read, &self.gathered) {
+                let to = &mut read.as_mut_slice()?[..read_bytes];
+                self.stream.memcpy_dtoh(&gathered.slice(..read_bytes), to)?;
+            }
+            Ok((begun, self.stream.record_event(timed)?))
+        };
+        match enqueue_all() {
+            Ok((begun, done)) => Ok(Pending { begun, done, lens, read }),
+            Err(error) => {
+                // The copy may be under way; of a second failure nothing more can be made.
+                _ = self.stream.synchronize();
+                Err(error)
+            }
+        }
+    }
+
+    /// What a submission read, once it is done.
+    fn finish(&mut self, pending: Pending) -> std::result::Result<Reads, DriverError> {
+        let Pending { begun, done, lens, read } = pending;
+        done.synchronize()?;
+        let mut reads = Reads { parts: Vec::new(), device_ns: Some((begun.elapsed_ms(&done)? * 1e6) as u64) };
+        let mut rest: &[u8] = match &read {
+            Some(read) => read.as_slice()?,
+            None => &[],
+        };
+        for len in lens {
+            let (own, after) = rest.split_at(len);
+            reads.parts.push(AlignedBytes::copy_of(own));
+            rest = after;
+        }
+        self.spare = read.or(self.spare.take());
+        Ok(reads)
+    }
+}
+
+impl Drop for Cuda {
+    fn drop(&mut self) {
+        // Whichever thread this is, what follows is freed in the card's context, once nothing uses it. Nobody is left to be told.
+        _ = self.context.bind_to_thread();
+        _ = self.stream.synchronize();
+    }
+}
+
+/// An error of the driver, in its own words.
+fn words(error: DriverError) -> String {
+    let text = error.error_string().map(|text| text.to_string_lossy().into_owned());
+    text.map_or_else(|_| format!("{:?}", error.0), |text| format!("{text} ({:?})", error.0))
+}
+
+impl Backend for Cuda {
+    fn info(&self) -> &BackendInfo {
+        &self.info
+    }
+
+    fn create_buffer(&mut self, id: BufferId, label: &'static str, bytes: u64) -> Result<()> {
+        self.check()?;
+        let made = self.stream.alloc_zeros((bytes as usize).next_multiple_of(VECTOR_BYTES));
+        let buffer = self.granted(label, bytes, made)?;
+        let old = self.buffers.insert(id, buffer);
+        assert!(old.is_none(), "buffer {label} created twice, this is a bug");
+        Ok(())
+    }
+
+    fn destroy_buffer(&mut self, id: BufferId) {
+        // What is under way still uses it, so it goes when the stream has come so far. A failure is told by the next who asks.
+        self.context.record_err(self.context.bind_to_thread());
+        let old = self.buffers.remove(&id);
+        assert!(old.is_some(), "buffer {id:?} destroyed twice, this is a bug");
+    }
+
+    fn prepare(&mut self, kernel: &'static Kernel) -> Result<()> {
+        self.check()?;
+        if self.kernels.contains_key(kernel.name) {
+            return Ok(());
+        }
+        let prepared = self.compiled(kernel);
+        let device = || self.info.name.clone();
+        let no_form = |why| Error::NoForm { kernel: kernel.name, device: device(), why };
+        self.kernels.insert(kernel.name, prepared.map_err(no_form)?);
+        Ok(())
+    }
+
+    fn submit(&mut self, recording: Recording) -> Result<Receipt> {
+        self.check()?;
+        let read_bytes = |command: &Command| match command {
+            Command::Read { len, .. } => *len,
+            _ => 0,
+        };
+        let bytes: usize = recording.commands().iter().map(read_bytes).sum();
+        let scratch_bytes = self.scratch_bytes(&recording)?;
+        self.at_least("scratch", scratch_bytes, |cuda| &mut cuda.scratch)?;
+        self.at_least("readback", bytes as u64, |cuda| &mut cuda.gathered)?;
+        let read = (bytes > 0).then(|| self.pinned(bytes)).transpose()?;
+        let played = self.play(&recording, read);
+        let pending = self.settle(played)?;
+        self.submissions += 1;
+        self.pending.insert(self.submissions, pending);
+        Ok(Receipt(self.submissions))
+    }
+
+    fn wait(&mut self, receipt: Receipt) -> Result<Reads> {
+        let pending = self.pending.remove(&receipt.0);
+        let pending = pending.unwrap_or_else(|| panic!("{receipt:?} of another device, this is a bug"));
+        self.check()?;
+        let finished = self.finish(pending);
+        self.settle(finished)
+    }
+}
+
+#[cfg(test)]
+mod tests;

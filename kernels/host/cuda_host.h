@@ -1,0 +1,305 @@
+// CUDA's language on a host, as far as the texts of kernels/ use it: a block's threads are fibers, which run one at a time until they
+// reach a barrier or an exchange within a warp. What each waits for is known, so barriers that not all threads reach are found, and
+// exchanges that not all lanes of a warp join. Threads of a block run in ascending or in descending order, so a barrier that is
+// missing shows as wrong numbers in one of them. Shared memory is filled with rubbish before each block, and buffers end at pages
+// that nobody may touch.
+//
+// What it cannot show: races between threads that both orders hide, and anything about time. A text comes after this header, and after
+// the text cuda_main.h, which makes it a program that plays one case, or cuda_card.h, which makes it a library for the card of card.cpp.
+// Whatever is wrong ends the program with a reason.
+#pragma once
+
+#include <cmath>
+#include <csetjmp>
+#include <cstdarg>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+#include <vector>
+
+#define __device__
+#define __launch_bounds__(threads)
+// All shared memory lies together, so that it can be filled.
+#define __shared__ static __attribute__((section("block_shared")))
+
+struct uint2 { unsigned x, y; };
+struct alignas(16) uint4 { unsigned x, y, z, w; };
+struct alignas(16) int4 { int x, y, z, w; };
+struct dim3 { unsigned x, y, z; };
+
+inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
+inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
+
+namespace host {
+
+[[noreturn]] __attribute__((format(printf, 1, 2))) inline void fail(const char *format, ...) {
+    va_list values;
+    va_start(values, format);
+    vfprintf(stderr, format, values);
+    va_end(values);
+    fputc('\n', stderr);
+    _exit(3);
+}
+
+const unsigned THREADS_MAX = 1024;
+const unsigned WARP_LANES = 32;
+const size_t STACK_BYTES = 64 << 10;
+
+enum State { READY, AT_BARRIER, AT_EXCHANGE, DONE };
+
+struct Thread {
+    State state;
+    // Line of the barrier or exchange it waits at.
+    int line;
+    // What it gave to its last two exchanges: the next may be given before all have looked at this one.
+    uint64_t given[2];
+    unsigned exchanges;
+    bool begun;
+    jmp_buf at;
+};
+
+inline Thread threads[THREADS_MAX];
+inline unsigned thread_count;
+inline unsigned current;
+inline jmp_buf scheduler;
+inline void (*body)();
+
+}  // namespace host
+
+inline dim3 threadIdx, blockIdx, gridDim;
+
+extern "C" unsigned char __start_block_shared[] __attribute__((weak));
+extern "C" unsigned char __stop_block_shared[] __attribute__((weak));
+
+namespace host {
+
+// Hands over to the scheduler until it lets this thread go on.
+inline void wait(State state, int line) {
+    Thread &thread = threads[current];
+    thread.state = state;
+    thread.line = line;
+    if (_setjmp(thread.at) == 0) {
+        _longjmp(scheduler, 1);
+    }
+}
+
+inline void barrier(int line) {
+    wait(AT_BARRIER, line);
+}
+
+// Gives a number to the warp; where to find everybody's.
+inline unsigned exchange(uint64_t number, int line) {
+    Thread &thread = threads[current];
+    unsigned slot = thread.exchanges++ % 2;
+    thread.given[slot] = number;
+    wait(AT_EXCHANGE, line);
+    return slot;
+}
+
+template <class T> T shuffle_xor(unsigned lanes, T own, unsigned apart, int line) {
+    static_assert(sizeof(T) <= sizeof(uint64_t));
+    if (lanes != 0xffffffffu) {
+        fail("line %d: an exchange of some lanes only", line);
+    }
+    uint64_t bits = 0;
+    memcpy(&bits, &own, sizeof(T));
+    unsigned slot = exchange(bits, line);
+    memcpy(&own, &threads[current ^ apart].given[slot], sizeof(T));
+    return own;
+}
+
+inline unsigned ballot(unsigned lanes, bool own, int line) {
+    if (lanes != 0xffffffffu) {
+        fail("line %d: a ballot of some lanes only", line);
+    }
+    unsigned slot = exchange(own, line);
+    unsigned first = current / WARP_LANES * WARP_LANES, votes = 0;
+    for (unsigned lane = 0; lane < WARP_LANES; lane++) {
+        votes |= (unsigned)threads[first + lane].given[slot] << lane;
+    }
+    return votes;
+}
+
+inline void run_fiber() {
+    for (;;) {
+        body();
+        wait(DONE, 0);
+    }
+}
+
+inline void resume(unsigned number) {
+    current = number;
+    threadIdx = {number, 0, 0};
+    Thread &thread = threads[number];
+    thread.state = READY;
+    if (_setjmp(scheduler) != 0) {
+        return;
+    }
+    if (thread.begun) {
+        _longjmp(thread.at, 1);
+    }
+    // Its stack is made once and serves all blocks.
+    thread.begun = true;
+    static ucontext_t made, here;
+    getcontext(&made);
+    made.uc_stack.ss_sp = mmap(nullptr, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    made.uc_stack.ss_size = STACK_BYTES;
+    made.uc_link = nullptr;
+    makecontext(&made, run_fiber, 0);
+    swapcontext(&here, &made);
+}
+
+// If all of a range wait for the same; `fail`s where they wait for one kind of thing at different places.
+inline bool all_at(State state, unsigned first, unsigned end) {
+    unsigned waiting = 0;
+    for (unsigned number = first; number < end; number++) {
+        waiting += threads[number].state == state;
+    }
+    if (waiting != end - first) {
+        return false;
+    }
+    for (unsigned number = first; number < end; number++) {
+        if (threads[number].line != threads[first].line) {
+            fail("thread %u waits at line %d and thread %u at line %d", first, threads[first].line, number,
+                 threads[number].line);
+        }
+    }
+    return true;
+}
+
+inline const char *name_of(State state) {
+    return state == AT_BARRIER ? "at the barrier of" : state == AT_EXCHANGE ? "at the exchange of" : "done, not at";
+}
+
+// Lets the threads of a warp run until none can without those of other warps.
+inline void run_warp(unsigned first, bool descending) {
+    unsigned end = first + WARP_LANES < thread_count ? first + WARP_LANES : thread_count;
+    do {
+        for (unsigned turn = 0; turn < end - first; turn++) {
+            resume(descending ? end - 1 - turn : first + turn);
+        }
+    } while (end - first == WARP_LANES && all_at(AT_EXCHANGE, first, end));
+}
+
+inline void run_block(bool descending) {
+    // There is no such section in a text without shared memory.
+    if (__start_block_shared != nullptr) {
+        memset(__start_block_shared, 0xa5, __stop_block_shared - __start_block_shared);
+    }
+    unsigned warps = (thread_count + WARP_LANES - 1) / WARP_LANES;
+    do {
+        // Warp by warp, each as far as it gets: what one does without waiting for the others shows most.
+        for (unsigned turn = 0; turn < warps; turn++) {
+            run_warp((descending ? warps - 1 - turn : turn) * WARP_LANES, descending);
+        }
+        for (unsigned number = 1; number < thread_count; number++) {
+            const Thread &one = threads[0], &other = threads[number];
+            if (other.state != one.state) {
+                fail("block %u, %u: thread 0 is %s line %d and thread %u is %s line %d", blockIdx.x, blockIdx.y,
+                     name_of(one.state), one.line, number, name_of(other.state), other.line);
+            }
+        }
+    } while (all_at(AT_BARRIER, 0, thread_count));
+    if (!all_at(DONE, 0, thread_count)) {
+        fail("block %u, %u: an exchange of fewer threads than a warp has", blockIdx.x, blockIdx.y);
+    }
+}
+
+inline void play(void (*entry)(), unsigned block_threads, unsigned x, unsigned y, bool descending) {
+    body = entry;
+    thread_count = block_threads;
+    gridDim = {x, y, 1};
+    for (unsigned turn = 0; turn < x * y; turn++) {
+        unsigned block = descending ? x * y - 1 - turn : turn;
+        blockIdx = {block % x, block / x, 0};
+        run_block(descending);
+    }
+}
+
+inline void read_all(void *to, size_t bytes) {
+    if (fread(to, 1, bytes, stdin) != bytes) {
+        fail("the input is too short");
+    }
+}
+
+inline uint64_t read_word() {
+    uint64_t word;
+    read_all(&word, sizeof word);
+    return word;
+}
+
+// Memory that ends at a page nobody may touch.
+inline unsigned char *guarded(size_t bytes) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), whole = (bytes + page - 1) / page * page;
+    void *made = mmap(nullptr, whole + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (made == MAP_FAILED || mprotect((char *)made + page, whole, PROT_READ | PROT_WRITE) != 0) {
+        fail("no memory for %zu bytes", bytes);
+    }
+    return (unsigned char *)made + page + whole - bytes;
+}
+
+struct Entry {
+    const char *name;
+    void (*run)();
+};
+
+inline std::vector<Entry> &entries() {
+    static std::vector<Entry> all;
+    return all;
+}
+
+struct Register {
+    Register(const char *name, void (*run)()) { entries().push_back({name, run}); }
+};
+
+}  // namespace host
+
+#define __syncthreads() host::barrier(__LINE__)
+#define __shfl_xor_sync(lanes, own, apart) host::shuffle_xor(lanes, own, apart, __LINE__)
+#define __ballot_sync(lanes, own) host::ballot(lanes, own, __LINE__)
+
+// Of the entry that plays; what it holds is said after this header, and the variable stands in cuda_main.h.
+struct Arguments;
+extern Arguments host_arguments;
+
+#define KERNEL(name)                                                                       \
+    static void kernel_##name(const Arguments &arguments);                                 \
+    static host::Register register_##name(#name, [] { kernel_##name(host_arguments); });   \
+    static void kernel_##name([[maybe_unused]] const Arguments &arguments)
+
+template <class T> T min(T a, T b) { return b < a ? b : a; }
+template <class T> T max(T a, T b) { return a < b ? b : a; }
+template <class T> T __ldg(const T *at) { return *at; }
+
+// Threads run one at a time, so what is atomic needs no more than this.
+template <class T> T atomicAdd(T *at, T number) { T old = *at; *at = old + number; return old; }
+inline int atomicAdd(int *at, int number) { int old = *at; *at = (int)((unsigned)old + (unsigned)number); return old; }
+template <class T> T atomicMin(T *at, T number) { T old = *at; *at = min(old, number); return old; }
+template <class T> T atomicMax(T *at, T number) { T old = *at; *at = max(old, number); return old; }
+template <class T> T atomicOr(T *at, T number) { T old = *at; *at = old | number; return old; }
+template <class T> T atomicCAS(T *at, T from, T to) { T old = *at; if (old == from) { *at = to; } return old; }
+
+template <class To, class From> To bits_as(From from) {
+    static_assert(sizeof(To) == sizeof(From));
+    To to;
+    memcpy(&to, &from, sizeof to);
+    return to;
+}
+inline float __uint_as_float(unsigned bits) { return bits_as<float>(bits); }
+inline unsigned __float_as_uint(float value) { return bits_as<unsigned>(value); }
+inline double __longlong_as_double(long long bits) { return bits_as<double>(bits); }
+inline long long __double_as_longlong(double value) { return bits_as<long long>(value); }
+inline int __clz(int bits) { return bits == 0 ? 32 : __builtin_clz((unsigned)bits); }
+inline int __popcll(unsigned long long bits) { return __builtin_popcountll(bits); }
+inline int __ffsll(long long bits) { return __builtin_ffsll(bits); }
+
+inline int __dp4a(int a, int b, int sum) {
+    for (unsigned byte = 0; byte < 4; byte++) {
+        sum += (int)(int8_t)((unsigned)a >> 8 * byte) * (int)(int8_t)((unsigned)b >> 8 * byte);
+    }
+    return sum;
+}

@@ -1,0 +1,77 @@
+// What every text has in front of it: short names, the form of an entry point, and how a block's threads share out items and tell
+// each other numbers. What stands before it: WORKGROUP_SIZE.
+//
+// Texts are compiled without fused multiply-adds and with IEEE division and roots, so that floats are those of a host. They
+// include nothing: what they use is built into the compiler.
+
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+
+#define WARP 32u
+#define EVERY_LANE 0xffffffffu
+
+#ifndef KERNEL
+// A multiprocessor holds at least so many threads, so each may have 80 of its 65,536 registers: unasked, compilers keep to fewer
+// and spill.
+#define THREADS_MIN 768u
+
+// An entry point; `arguments` holds the bindings by name, scratch and params.
+#define KERNEL(name)                                                                     \
+    extern "C" __global__ void __launch_bounds__(WORKGROUP_SIZE, THREADS_MIN / WORKGROUP_SIZE) \
+        kernel_##name(const __grid_constant__ Arguments arguments)
+#endif
+
+// For items that threads take alone: item = first_item(); item < items; item += item_stride().
+inline __device__ u32 first_item() {
+    return blockIdx.x * WORKGROUP_SIZE + threadIdx.x;
+}
+
+inline __device__ u32 item_stride() {
+    return gridDim.x * WORKGROUP_SIZE;
+}
+
+// A number that one thread left in shared memory, to all; afterwards it may be written again.
+template <class T> inline __device__ T told(const T &number) {
+    __syncthreads();
+    T copy = number;
+    __syncthreads();
+    return copy;
+}
+
+struct Sum {
+    template <class T> static inline __device__ T of(T a, T b) { return a + b; }
+};
+
+struct Max {
+    template <class T> static inline __device__ T of(T a, T b) { return max(a, b); }
+};
+
+__shared__ u64 of_warps[WORKGROUP_SIZE / WARP];
+
+// All threads' numbers folded into one, to all of them: in each warp, then over the warps. The order is always the same.
+template <class How, class T> inline __device__ T fold(T own) {
+    for (u32 apart = WARP / 2u; apart > 0u; apart /= 2u) {
+        own = How::of(own, __shfl_xor_sync(EVERY_LANE, own, apart));
+    }
+    if (threadIdx.x % WARP == 0u) {
+        *(T *)&of_warps[threadIdx.x / WARP] = own;
+    }
+    __syncthreads();
+    T whole = *(T *)&of_warps[0];
+    for (u32 warp = 1u; warp < WORKGROUP_SIZE / WARP; warp++) {
+        whole = How::of(whole, *(T *)&of_warps[warp]);
+    }
+    // The next fold writes there.
+    __syncthreads();
+    return whole;
+}
+
+// What threads of a block read and write at once, without an order between them: the compiler may not keep a copy.
+inline __device__ u32 load(const u32 *word) {
+    return *(const volatile u32 *)word;
+}
+
+inline __device__ void store(u32 *word, u32 value) {
+    *(volatile u32 *)word = value;
+}

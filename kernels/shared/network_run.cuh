@@ -1,0 +1,283 @@
+// The step of network_run, in `real` numbers with the integer `nearest` to one, which the text before says. A tile of 64 neurons and
+// a replica a block; the entries in order are one step. Tables are those of kernels/network_run/tables.rs. Sums of integers do not
+// depend on order, and no weight or trace is written by two threads of an entry, so all bits are those of the law.
+
+struct Bundle {
+    u32 source_first;
+    u32 sources;
+    u32 channel;
+    u32 form;
+    int quanta;
+    u32 delays;
+    u32 delays_len;
+    u32 starts;
+    u32 places;
+    u32 decays;
+};
+
+// Where a plastic bundle's numbers of a block begin.
+struct Places {
+    u32 weights;
+    u32 source_traces;
+    u32 target_traces;
+    u32 marks;
+};
+
+// One replica in one step.
+struct Replica : Arguments {
+    u32 number;
+    // Sums of the step, [2][neurons].
+    int *sums;
+    // Weights and traces of the replica, and the steps in which those of sources rose.
+    real *own_plastic;
+    int *own_marks;
+
+    __device__ Replica(const Arguments &arguments, u32 number) : Arguments(arguments), number(number) {
+        sums = (int *)scratch + number * 2u * params.neurons;
+        own_plastic = plastic + number * params.plastic;
+        own_marks = marks + number * params.marks;
+    }
+
+    __device__ Bundle bundle_of(u32 bundle) const {
+        const u32 *at = tables + params.populations * POPULATION_WORDS + bundle * BUNDLE_WORDS;
+        return {at[0], at[1], at[2], at[3], (int)at[4], at[5], at[6], at[7], at[8], at[9]};
+    }
+
+    // Of a bundle's rule: decay of target traces, raise, lower, largest weight, quanta in a pA.
+    __device__ real rule_value(u32 bundle, u32 value) const {
+        return constants[params.populations * MEMBRANE_VALUES + bundle * RULE_VALUES + value];
+    }
+
+    // First tile of a block of neurons; the end after the last.
+    __device__ u32 block_tile(u32 block) const {
+        return tables[params.populations * POPULATION_WORDS + params.bundles * BUNDLE_WORDS + block];
+    }
+
+    __device__ u32 block_of(u32 tile) const {
+        u32 block = 0u;
+        while (block_tile(block + 1u) <= tile) {
+            block += 1u;
+        }
+        return block;
+    }
+
+    __device__ Places places_of(const Bundle &bundle, u32 block) const {
+        const u32 *at = tables + bundle.places + 4u * block;
+        return {at[0], at[1], at[2], at[3]};
+    }
+
+    // Which neurons of a tile fired so many steps ago, from the lowest bit.
+    __device__ u64 fired(u32 tile, u32 ago) const {
+        if (params.step < ago) {
+            return 0u;
+        }
+        u32 row = number * params.ring_steps + (params.step - ago) % params.ring_steps;
+        const u32 *words = spikes + row * (params.neurons / 32u) + tile * 2u;
+        return (u64)words[1] << 32 | words[0];
+    }
+
+    // What is left of a source's trace that rose in step `mark - 1`; one that never rose is 0 whatever has passed.
+    __device__ real left(const Bundle &bundle, int mark) const {
+        u32 passed = (u32)((int)params.step + 1 - mark);
+        return constants[bundle.decays + min(passed, DECAYS - 1u)];
+    }
+
+    // Sums begin with what the inbox holds, which is nothing after the first step; target traces decay.
+    __device__ void begin(u32 tile) {
+        for (u32 channel = 0u; channel < 2u; channel++) {
+            u32 at = channel * params.neurons + tile * TILE + threadIdx.x;
+            int *arrived = inbox + number * 2u * params.neurons + at;
+            sums[at] = *arrived;
+            *arrived = 0;
+        }
+        u32 block = block_of(tile);
+        for (u32 number = 0u; number < params.bundles; number++) {
+            Bundle bundle = bundle_of(number);
+            if (bundle.form != PLASTIC) {
+                continue;
+            }
+            u32 first = places_of(bundle, block).target_traces;
+            real *trace = own_plastic + first + (tile - block_tile(block)) * TILE + threadIdx.x;
+            bool gone = params.step % FLUSH_STEPS == 0u && *trace < TINY;
+            *trace = gone ? (real)0 : *trace * rule_value(number, 0u);
+        }
+    }
+
+    // Weights to targets that fired two delays ago rise by their sources' traces.
+    __device__ void raise(u32 tile) {
+        for (u32 number = 0u; number < params.bundles; number++) {
+            Bundle bundle = bundle_of(number);
+            if (bundle.form != PLASTIC) {
+                continue;
+            }
+            Places places = places_of(bundle, block_of(tile));
+            u32 column_starts = bundle.starts + params.blocks * (bundle.sources * bundle.delays_len + 1u);
+            u64 bits = fired(tile, 2u * tables[bundle.delays]);
+            for (; bits != 0u; bits &= bits - 1u) {
+                u32 column = column_starts + tile * TILE + (u32)__ffsll((long long)bits) - 1u;
+                u32 end = starts[column + 1u];
+                for (u32 entry = starts[column] + threadIdx.x; entry < end; entry += WORKGROUP_SIZE) {
+                    // Source and place of the weight.
+                    uint2 from = ((const uint2 *)columns)[entry];
+                    real *weight = own_plastic + places.weights + from.y;
+                    real trace = own_plastic[places.source_traces + from.x] * left(bundle, own_marks[places.marks + from.x]);
+                    real raised = *weight + rule_value(number, 1u) * trace;
+                    real most = rule_value(number, 3u);
+                    *weight = raised > most ? most : raised;
+                }
+            }
+        }
+    }
+
+    // Rows of sources that fired a delay ago arrive; those that learn fall by their targets' traces first.
+    __device__ void arrive(u32 tile) {
+        for (u32 number = 0u; number < params.bundles; number++) {
+            Bundle bundle = bundle_of(number);
+            u32 source_tile = tile - bundle.source_first / TILE;
+            if (source_tile >= bundle.sources / TILE) {
+                continue;
+            }
+            for (u32 kind = 0u; kind < bundle.delays_len; kind++) {
+                u64 bits = fired(tile, tables[bundle.delays + kind]);
+                for (; bits != 0u; bits &= bits - 1u) {
+                    u32 source = source_tile * TILE + (u32)__ffsll((long long)bits) - 1u;
+                    arrive_row(number, bundle, source * bundle.delays_len + kind);
+                }
+            }
+        }
+    }
+
+    __device__ void arrive_row(u32 number, const Bundle &bundle, u32 row) {
+        u32 rows = bundle.sources * bundle.delays_len + 1u;
+        for (u32 block = 0u; block < params.blocks; block++) {
+            u32 at = bundle.starts + block * rows;
+            int *block_sums = sums + bundle.channel * params.neurons + block_tile(block) * TILE;
+            u32 end = starts[at + row + 1u];
+            for (u32 position = starts[at + row] + threadIdx.x; position < end; position += WORKGROUP_SIZE) {
+                if (bundle.form == VARIED) {
+                    u32 packed = synapses[position];
+                    atomicAdd(&block_sums[packed & 0xffffu], (int)packed >> 16);
+                    continue;
+                }
+                u32 target = (synapses[position / 2u] >> (16u * (position & 1u))) & 0xffffu;
+                int quanta = bundle.quanta;
+                if (bundle.form == PLASTIC) {
+                    Places places = places_of(bundle, block);
+                    real *weight = own_plastic + places.weights + position - starts[at];
+                    real lowered = *weight - rule_value(number, 2u) * own_plastic[places.target_traces + target];
+                    *weight = lowered < (real)0 ? (real)0 : lowered;
+                    quanta = nearest(*weight * rule_value(number, 4u));
+                }
+                atomicAdd(&block_sums[target], quanta);
+            }
+        }
+    }
+
+    // Traces of sources and targets rise once all weights have looked at them.
+    __device__ void rise(u32 tile) {
+        u32 own_block = block_of(tile);
+        for (u32 number = 0u; number < params.bundles; number++) {
+            Bundle bundle = bundle_of(number);
+            if (bundle.form != PLASTIC) {
+                continue;
+            }
+            u32 delay = tables[bundle.delays];
+            u32 source_tile = tile - bundle.source_first / TILE;
+            if (source_tile < bundle.sources / TILE && (fired(tile, delay) >> threadIdx.x & 1u) == 1u) {
+                for (u32 block = 0u; block < params.blocks; block++) {
+                    Places places = places_of(bundle, block);
+                    u32 source = source_tile * TILE + threadIdx.x;
+                    real *trace = own_plastic + places.source_traces + source;
+                    int *mark = own_marks + places.marks + source;
+                    *trace = *trace * left(bundle, *mark) + (real)1;
+                    *mark = (int)params.step + 1;
+                }
+            }
+            if ((fired(tile, 2u * delay) >> threadIdx.x & 1u) == 1u) {
+                u32 first = places_of(bundle, own_block).target_traces;
+                own_plastic[first + (tile - block_tile(own_block)) * TILE + threadIdx.x] += (real)1;
+            }
+        }
+    }
+
+    // Noise, currents, potentials, spikes.
+    __device__ void integrate(u32 tile) {
+        u32 firing = __ballot_sync(EVERY_LANE, integrate_neuron(tile));
+        if (threadIdx.x % WARP == 0u) {
+            u32 row = number * params.ring_steps + params.step % params.ring_steps;
+            spikes[row * (params.neurons / 32u) + tile * 2u + threadIdx.x / WARP] = firing;
+        }
+    }
+
+    __device__ real flushed(real value) const {
+        return params.step % FLUSH_STEPS == 0u && value < TINY && value > -TINY ? (real)0 : value;
+    }
+
+    // If it fires.
+    __device__ bool integrate_neuron(u32 tile) {
+        u32 population = 0u;
+        while (population < params.populations && tables[population * POPULATION_WORDS + 1u] <= tile) {
+            population += 1u;
+        }
+        if (population == params.populations) {
+            return false;
+        }
+        u32 neuron = tile * TILE + threadIdx.x;
+        const u32 *about = tables + population * POPULATION_WORDS;
+        const real *membrane = constants + population * MEMBRANE_VALUES;
+        int noise = (int)(noise_events(tile, about[5], about[6]) * about[3]);
+        int excitatory = (int)((u32)sums[neuron] + (about[4] == 1u ? 0u : (u32)noise));
+        int inhibitory = (int)((u32)sums[params.neurons + neuron] + (about[4] == 1u ? (u32)noise : 0u));
+        real *own_state = state + number * 3u * params.neurons + neuron;
+        int *release = releases + number * params.neurons + neuron;
+        real v_before = flushed(own_state[0]);
+        real e = flushed(own_state[params.neurons]);
+        real i = flushed(own_state[2u * params.neurons]);
+        real moved = v_before * membrane[0] + e * membrane[1] + i * membrane[2];
+        moved = moved + drives[number * params.neurons + neuron];
+        real v = *release <= (int)params.step ? moved : v_before;
+        bool fires = v >= membrane[7];
+        own_state[0] = fires ? membrane[8] : v;
+        if (fires) {
+            *release = (int)(params.step + 1u + about[2]);
+        }
+        own_state[params.neurons] = e * membrane[3] + (real)excitatory * membrane[5];
+        own_state[2u * params.neurons] = i * membrane[4] + (real)inhibitory * membrane[6];
+        return fires;
+    }
+
+    // Poisson events of a neuron in this step.
+    __device__ u32 noise_events(u32 tile, u32 chances, u32 chances_len) const {
+        if (chances_len == 0u) {
+            return 0u;
+        }
+        const u32 *seeds = tables + params.populations * POPULATION_WORDS + params.bundles * BUNDLE_WORDS;
+        const u32 *seed = seeds + 3u * (params.blocks + 1u) + 2u * number;
+        u32 lane = threadIdx.x;
+        uint4 words = philox(make_uint4(tile * 16u + lane % 16u, params.step, 0u, 0u), make_uint2(seed[0], seed[1]));
+        u32 bits = lane < 16u ? words.x : lane < 32u ? words.y : lane < 48u ? words.z : words.w;
+        u32 events = 0u;
+        for (u32 chance = chances; chance < chances + chances_len; chance++) {
+            events += (u32)(bits >= tables[chance]);
+        }
+        return events;
+    }
+};
+
+// An entry point: what every tile of every replica does.
+#define EVERY_TILE(entry)                                                                        \
+    KERNEL(entry) {                                                                              \
+        const Params &params = arguments.params;                                                 \
+        for (u32 number = blockIdx.y; number < params.replicas; number += gridDim.y) {           \
+            Replica replica(arguments, number);                                                  \
+            for (u32 tile = blockIdx.x; tile < params.neurons / TILE; tile += gridDim.x) {       \
+                replica.entry(tile);                                                             \
+            }                                                                                    \
+        }                                                                                        \
+    }
+
+EVERY_TILE(begin)
+EVERY_TILE(raise)
+EVERY_TILE(arrive)
+EVERY_TILE(rise)
+EVERY_TILE(integrate)
