@@ -28,6 +28,8 @@ pub(super) struct Rows {
     shards: Vec<RowShard>,
     len: usize,
     scratch: Scratch,
+    /// How many rows scans list at first, because of what earlier ones needed; 0 for what is usual.
+    pub listed_lately: usize,
 }
 
 /// Buffers that searches share, each as long as was ever needed.
@@ -78,6 +80,7 @@ impl Rows {
             shards: Vec::new(),
             len: 0,
             scratch: Scratch::default(),
+            listed_lately: 0,
         }
     }
 

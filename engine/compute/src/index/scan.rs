@@ -19,6 +19,9 @@ fn listed_at_first(k: usize) -> usize {
     (3 * k + 30).min(K_MAX)
 }
 
+/// A call that leaves one query in so many unsettled makes the next ones list more at first; others make them list less again.
+const LEFT_PART: usize = 16;
+
 /// Queries whose lists one task settles.
 const TASK_QUERIES: usize = 16;
 
@@ -58,7 +61,11 @@ pub(super) fn scan(
     };
     let query = |of: usize| &search.queries[of * dim..][..dim];
     let mut lists = vec![Vec::new(); count];
-    for listed_max in [listed_at_first(search.k), K_MAX] {
+    // Where many rows are alike, codes cannot tell the best from more of them than elsewhere.
+    let first = listed_at_first(search.k).max(rows.listed_lately);
+    let mut steps = vec![first, (8 * first).min(K_MAX), K_MAX];
+    steps.dedup();
+    for listed_max in steps {
         let listed = asked.list(rows, device, &left, listed_max)?;
         let pairs: Vec<(usize, Listed)> = left.iter().copied().zip(listed).collect();
         let settled = map_in_parallel(&pairs, TASK_QUERIES, |pairs| {
@@ -73,6 +80,10 @@ pub(super) fn scan(
                 Some(list) => lists[of] = list,
                 None => left.push(of),
             }
+        }
+        if listed_max == first {
+            let many = left.len() * LEFT_PART > count;
+            rows.listed_lately = if many { (2 * first).min(K_MAX) } else { rows.listed_lately / 16 * 15 };
         }
         if left.is_empty() {
             break;
