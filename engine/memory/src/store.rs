@@ -192,28 +192,40 @@ pub(crate) fn contests(
     let rows = state.items.len();
     let state = &*state;
     let twins = twins(state, texts, own);
-    let seated = collect_in_parallel(texts.len(), |at| {
-        let new = allocate::aspect(texts[at].text, texts[at].place);
-        let seat = |&(row, similarity): &(u32, f32)| {
-            let (who, seat, known) = match (row as usize).checked_sub(rows) {
-                Some(at) => {
-                    let known = &texts[at];
-                    (Who::InBatch(at), Seat::OfEarlier(at), allocate::aspect(known.text, known.place))
-                }
-                None => {
-                    let item = state.items.get(row);
-                    let known = allocate::aspect(&item.content, item.place.as_deref());
-                    (Who::Stored(item.id), Seat::Column(item.column), known)
-                }
-            };
-            let (evidence, scores) = allocate::score(&new, &known, similarity);
-            Seated { who, seat, evidence, scores }
-        };
-        match &twins[at] {
-            Some(twin) => vec![seat(twin)],
-            None => near[at].iter().map(seat).collect(),
-        }
+    let speakers: Vec<&[(u32, f32)]> = twins
+        .iter()
+        .zip(&near)
+        .map(|(twin, near)| twin.as_ref().map_or(near.as_slice(), std::slice::from_ref))
+        .collect();
+    // Many speak in more than one competition: each text is taken apart once.
+    let mut stored: Vec<u32> = speakers.iter().copied().flatten().map(|&(row, _)| row).collect();
+    stored.retain(|&row| (row as usize) < rows);
+    stored.sort_unstable();
+    stored.dedup();
+    let known = collect_in_parallel(stored.len(), |at| {
+        let item = state.items.get(stored[at]);
+        allocate::aspect(&item.content, item.place.as_deref())
     });
+    let new = collect_in_parallel(texts.len(), |at| allocate::aspect(texts[at].text, texts[at].place));
+    let seated: Vec<Vec<Seated>> = speakers
+        .iter()
+        .zip(&new)
+        .map(|(speakers, own)| {
+            let seat = |&(row, similarity): &(u32, f32)| {
+                let (who, seat, other) = match (row as usize).checked_sub(rows) {
+                    Some(at) => (Who::InBatch(at), Seat::OfEarlier(at), &new[at]),
+                    None => {
+                        let at = stored.binary_search(&row).expect("listed above; this is a bug");
+                        let item = state.items.get(row);
+                        (Who::Stored(item.id), Seat::Column(item.column), &known[at])
+                    }
+                };
+                let (evidence, scores) = allocate::score(own, other, similarity);
+                Seated { who, seat, evidence, scores }
+            };
+            speakers.iter().map(seat).collect()
+        })
+        .collect();
     let contest = |(seated, twin): (&Vec<Seated>, &Option<(u32, f32)>)| Contest {
         rivals: seated.iter().map(|seated| (seated.seat, seated.scores)).collect(),
         may_found: twin.is_none(),

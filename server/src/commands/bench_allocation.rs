@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use cortexkg_engine::columns::column_compete::{self, Pace};
 use cortexkg_engine::columns::lateral_inhibit::{self, INHIBITION, Strength, THRESHOLD};
-use cortexkg_engine::columns::ttfs_encode::{self, Drive, SCORERS};
+use cortexkg_engine::columns::ttfs_encode::{self, Drive, SCORERS, WINDOW_US};
 use cortexkg_engine::columns::{ALLOCATED, Buffer, COLUMN_WORDS, Recording, Requests, VACANT};
 use cortexkg_engine::vectors::{Device, DeviceError, open_device};
 use serde_json::json;
@@ -47,8 +47,6 @@ pub struct AllocationArgs {
 
 /// Batches of one that are measured.
 const SINGLES: usize = 2_000;
-/// The longest first spike of the code, us.
-const WINDOW_US: u32 = 46_052;
 
 /// Memories that compete together.
 struct Batch {

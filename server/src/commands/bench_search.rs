@@ -18,7 +18,9 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
-use cortexkg_engine::vectors::{Device, IndexOptions, Originals, Search, VectorIndex, Way, open_device};
+use cortexkg_engine::vectors::{
+    Device, IndexOptions, Originals, Search, VectorIndex, Way, halves, open_device,
+};
 use half::f16;
 use serde_json::{Value, json};
 
@@ -152,10 +154,9 @@ pub fn run(settings: &Settings, args: &SearchArgs) -> anyhow::Result<ExitCode> {
     tell(&report, args.json)
 }
 
-/// Vectors as they are stored: in half precision; beyond its range the largest there is.
+/// Vectors as they are stored.
 fn in_halves(vectors: Matrix<f32>) -> Matrix<f16> {
-    let half = |value: &f32| f16::from_f32(value.clamp(f16::MIN.to_f32(), f16::MAX.to_f32()));
-    Matrix { rows: vectors.rows, cols: vectors.cols, values: vectors.values.iter().map(half).collect() }
+    Matrix { rows: vectors.rows, cols: vectors.cols, values: halves(&vectors.values) }
 }
 
 fn originals_of(base: &Matrix<f16>) -> Originals<'_> {

@@ -6,8 +6,9 @@
 //!   never falls. `vacants` are columns offered to whoever founds one, u32 `[offered]`.
 //! - Grid: `columns`, u32 `[capacity][4]`: state, silent before this tick, spikes so far, tick of the last spike.
 //! - Requests are settled one after the other. A candidate stands for a column: itself; what the named earlier request of the
-//!   batch got; or, if vacant, the first offered column that is Available, or Refractory until this tick or earlier. A column fires only if it is Allocated (but for the vacant one) and its refractory time is over. Who
-//!   names a column that is not there, or a request that is not earlier, stays silent.
+//!   batch got; or, if vacant, the first offered column that is Available, or Refractory
+//!   until this tick or earlier. A column fires only if it is Allocated (but for the vacant one) and its refractory time is
+//!   over. Who names a column that is not there, or a request that is not earlier, stays silent.
 //! - Order within a request: earlier spike, then lower column, then place. The first wins. A vacant winner goes through
 //!   Available, Activated, Competing, Allocated; a vacant loser goes back to Available; a held winner stays
 //!   Allocated. The winner has spiked once more, at this tick, and is silent for `refractory` ticks.
@@ -75,7 +76,10 @@ pub static KERNEL: Kernel = Kernel {
     reference,
     cpu,
     sources: &[],
-    absent: &[(Target::Wgsl, "comes with the GPU back ends"), (Target::Cuda, "comes with the GPU back ends")],
+    absent: &[
+        (Target::Wgsl, "not written yet: a store decides on the CPU"),
+        (Target::Cuda, "not written yet: a store decides on the CPU"),
+    ],
     cases,
 };
 

@@ -182,7 +182,7 @@ pub(crate) fn encoded(rows: &[f32], dim: usize) -> (Vec<u32>, Vec<f32>) {
 }
 
 /// Numbers in half precision, to nearest even; beyond its range the largest there is.
-pub(crate) fn halves(values: &[f32]) -> Vec<f16> {
+pub fn halves(values: &[f32]) -> Vec<f16> {
     let half = |value: &f32| f16::from_f32(value.clamp(f16::MIN.to_f32(), f16::MAX.to_f32()));
     values.iter().map(half).collect()
 }

@@ -66,7 +66,10 @@ pub static KERNEL: Kernel = Kernel {
     reference,
     cpu,
     sources: &[],
-    absent: &[(Target::Wgsl, "comes with the GPU back ends"), (Target::Cuda, "comes with the GPU back ends")],
+    absent: &[
+        (Target::Wgsl, "not written yet: a store decides on the CPU"),
+        (Target::Cuda, "not written yet: a store decides on the CPU"),
+    ],
     cases,
 };
 

@@ -26,6 +26,9 @@ pub const SCORERS: usize = 4;
 
 const WEIGHT_MAX: u32 = 16 << 16;
 
+/// The longest first spike of the code, us: a current of 0.1 fires at 20 ms * ln 10 (SPEC 2.1).
+pub const WINDOW_US: u32 = 46_052;
+
 crate::params! {
     /// Parameters of `ttfs_encode`.
     pub struct Params {
@@ -65,7 +68,10 @@ pub static KERNEL: Kernel = Kernel {
     reference,
     cpu,
     sources: &[],
-    absent: &[(Target::Wgsl, "comes with the GPU back ends"), (Target::Cuda, "comes with the GPU back ends")],
+    absent: &[
+        (Target::Wgsl, "not written yet: a store decides on the CPU"),
+        (Target::Cuda, "not written yet: a store decides on the CPU"),
+    ],
     cases,
 };
 

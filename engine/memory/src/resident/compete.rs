@@ -5,7 +5,7 @@ use cortexkg_compute::kernels::lateral_inhibit::{self, INHIBITION, Strength, THR
 use cortexkg_compute::kernels::shared::columns::{
     ALLOCATED, AVAILABLE, COLUMN_WORDS, NO_COLUMN, REQUEST, Requests, VACANT,
 };
-use cortexkg_compute::kernels::ttfs_encode::{self, Drive, SCORERS};
+use cortexkg_compute::kernels::ttfs_encode::{self, Drive, SCORERS, WINDOW_US};
 use cortexkg_compute::{Buffer, Device, Recording};
 
 use crate::Error;
@@ -14,8 +14,6 @@ use crate::ids::ColumnId;
 use crate::resident::{Resident, make_room};
 use crate::state::State;
 
-/// The longest first spike of the code: a current of 0.1 fires at 20 ms * ln 10 (SPEC 2.1).
-const WINDOW_US: u32 = 46_052;
 /// Every memory gets a competition of its own, which lasts longer than a column is refractory (2 ms): one tick is one memory,
 /// and a column that spiked has recovered when the next one comes.
 const REFRACTORY_TICKS: u32 = 1;

@@ -1,6 +1,7 @@
 //! Embeddings of all rows in half precision, with their running mean.
 
 use cortexkg_compute::index::Originals;
+use cortexkg_compute::kernels::encode_rows::halves;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use serde::{Deserialize, Serialize};
@@ -118,8 +119,7 @@ pub fn widen(bits: &[u16]) -> Vec<f32> {
 
 /// Single precision to half-precision bits; beyond its range the largest there is.
 pub fn narrow(values: &[f32]) -> Vector {
-    let half = |value: &f32| f16::from_f32(value.clamp(f16::MIN.to_f32(), f16::MAX.to_f32()));
-    Vector(values.iter().map(|value| half(value).to_bits()).collect())
+    Vector(halves(values).into_iter().map(f16::to_bits).collect())
 }
 
 #[cfg(test)]
