@@ -165,16 +165,25 @@ impl List {
             crate::state::Owner::Entity(_) => None,
         };
         let mut related = Vec::new();
-        for row in best {
+        for &row in &best {
             let far = state.graph.row(state.items.get(row).node, Side::Far).iter();
             related.extend(
                 far.filter(|edge| edge.class() == EdgeClass::Sequence as u32)
                     .filter_map(|edge| memory(edge.target)),
             );
         }
+        let about = |node: u32| {
+            let near = state.graph.row(node, Side::Near).iter();
+            near.take(SUBJECTS_MAX).filter_map(|edge| memory(edge.target))
+        };
         for entity in &query.entities {
-            let near = state.graph.row(state.entities.get(entity.ix).node, Side::Near).iter();
-            related.extend(near.take(SUBJECTS_MAX).filter_map(|edge| memory(edge.target)));
+            let subjects = about(state.entities.get(entity.ix).node);
+            related.extend(subjects.clone());
+            best.extend(subjects);
+        }
+        for row in best {
+            let mentioned = state.graph.row(state.items.get(row).node, Side::Near).iter();
+            related.extend(mentioned.flat_map(|edge| about(edge.target)));
         }
         related.into_iter().for_each(|row| self.add(row, scores.get(row as usize).copied().unwrap_or(0.0)));
     }

@@ -65,11 +65,10 @@ pub(crate) struct Reach<'a> {
 /// Room for walks, one after the other.
 #[derive(Default)]
 pub(crate) struct Walk {
-    /// The number of the walk that met a row last, from 1 and beginning anew after 255.
-    met_by: Vec<u8>,
-    walk: u8,
-    /// Rows met.
-    looked: usize,
+    /// Rows met, in order.
+    looked: Vec<u32>,
+    /// A bit for each of them: a byte a row would not stay in cache among millions.
+    met: Vec<u64>,
     beam: Vec<u64>,
     /// Allowed rows in `beam`.
     found: usize,
@@ -77,9 +76,7 @@ pub(crate) struct Walk {
     cursor: usize,
     /// Keys that are not under this one have no place in the beam.
     limit: u64,
-    /// Rows met just now.
-    fresh: Vec<u32>,
-    /// Those that may have a place in the beam, and their estimates.
+    /// Those met just now that may have a place in the beam, and their estimates.
     likely: Likely,
     /// Keys on their way into the beam.
     entering: Vec<u64>,
@@ -110,13 +107,10 @@ fn score_of(key: u64) -> f32 {
 impl Walk {
     /// Walks towards `probe`. What was found is there until the next walk.
     pub fn run(&mut self, terrain: &Terrain<'_>, probe: &Probe<'_>, reach: &Reach<'_>) {
-        self.walk = self.walk.wrapping_add(1);
-        if self.walk == 0 {
-            self.met_by.fill(0);
-            self.walk = 1;
+        for row in self.looked.drain(..) {
+            self.met[row as usize / 64] = 0;
         }
-        self.met_by.resize(self.met_by.len().max(terrain.count), 0);
-        self.looked = 0;
+        self.met.resize(self.met.len().max(terrain.count.div_ceil(64)), 0);
         self.beam.clear();
         (self.found, self.cursor, self.limit) = (0, 0, u64::MAX);
 
@@ -131,7 +125,7 @@ impl Walk {
                 self.refine(terrain, probe, place, reach.width);
                 continue;
             }
-            if self.looked >= reach.looked_max {
+            if self.looked.len() >= reach.looked_max {
                 break;
             }
             self.beam[place] |= EXPANDED;
@@ -149,7 +143,7 @@ impl Walk {
 
     /// How many rows were looked at.
     pub fn looked(&self) -> usize {
-        self.looked
+        self.looked.len()
     }
 
     /// Place of the best row that waits to be refined or expanded.
@@ -165,9 +159,10 @@ impl Walk {
     fn meet(&mut self, terrain: &Terrain<'_>, probe: &Probe<'_>, reach: &Reach<'_>, words: &[u32], one: u32) {
         let (simd, dim, sketches) = (terrain.rows.simd, terrain.rows.dim, terrain.sketches);
         let stride = sketch_words(dim);
-        self.fresh.resize(self.fresh.len().max(words.len()), 0);
-        let (fresh, met_by, walk) = (self.fresh.as_mut_slice(), self.met_by.as_mut_slice(), self.walk);
-        assert!(met_by.len() >= terrain.count && sketches.len() >= terrain.count * stride);
+        let before = self.looked.len();
+        self.looked.resize(before + words.len(), 0);
+        let (fresh, met) = (&mut self.looked[before..], self.met.as_mut_slice());
+        assert!(met.len() * 64 >= terrain.count && sketches.len() >= terrain.count * stride);
         // Half of all rows were met before, without a pattern that a processor could foresee: each is written, and the next one
         // over it if it was.
         let mut count = 0;
@@ -181,23 +176,24 @@ impl Walk {
                 "a walk to row {row} of {}, this is a bug",
                 terrain.count
             );
-            // SAFETY: the row is below `terrain.count`, which both arrays were checked for above; `count` is at most the number of
-            // words that came before, and there is room for all.
+            // SAFETY: the row is below `terrain.count`, for which `met` was checked above; `count` is at most the number of words
+            // that came before, and there is room for all.
             unsafe {
-                let met_by = met_by.get_unchecked_mut(row as usize);
+                let met = met.get_unchecked_mut(row as usize / 64);
                 *fresh.get_unchecked_mut(count) = row;
-                count += usize::from(*met_by != walk);
-                *met_by = walk;
+                count += usize::from(*met >> (row % 64) & 1 == 0);
+                *met |= 1 << (row % 64);
             }
         }
-        for &row in &fresh[..count] {
+        self.looked.truncate(before + count);
+        let fresh = &self.looked[before..];
+        for &row in fresh {
             for line in (0..stride).step_by(16) {
                 fetch_line(sketches.as_ptr().wrapping_add(row as usize * stride + line));
             }
         }
-        self.looked += count;
         let floor = if self.limit == u64::MAX { f32::NEG_INFINITY } else { score_of(self.limit) };
-        simd.likely(sketches, stride, &self.fresh[..count], &probe.signs(), floor, &mut self.likely);
+        simd.likely(sketches, stride, fresh, &probe.signs(), floor, &mut self.likely);
         for (row, score) in self.likely.iter() {
             let key = key(score, row);
             if key < self.limit {
