@@ -112,6 +112,7 @@ impl Cuda {
             name: format!("cuda ({}, {arch})", context.name()?),
             binding_bytes_max,
             threads: 0,
+            targets: vec![Target::Cuda],
         };
         let (buffers, kernels, pending) = (HashMap::new(), HashMap::new(), HashMap::new());
         let (scratch, gathered, spare) = (None, None, None);
