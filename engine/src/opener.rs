@@ -32,9 +32,9 @@ impl Opener {
         tracing::error!(why, "the device failed; it is opened again and filled from the state");
     }
 
-    /// The CPU, from now on; none if that is what failed.
+    /// The CPU, from now on; none if that is what failed, or two devices that disagree, of which somebody wants to know.
     pub fn fall_back(&mut self, why: &str) -> Option<Result<Device, Error>> {
-        if self.options.choice == DeviceChoice::Cpu {
+        if matches!(self.options.choice, DeviceChoice::Cpu | DeviceChoice::Twin(..)) {
             return None;
         }
         tracing::error!(why, "the device failed again; from now on the CPU computes");

@@ -10,7 +10,7 @@ mod spread;
 
 use cortexkg_compute::analytics::Analytics;
 use cortexkg_compute::kernels::shared::csr::Csr;
-use cortexkg_compute::{Buffer, Device, Stored};
+use cortexkg_compute::{Buffer, Device, DeviceInfo, Recording, Stored};
 
 use crate::Error;
 use crate::settings::RecallSettings;
@@ -113,9 +113,9 @@ impl Resident {
         self.device.used_bytes()
     }
 
-    /// The device, in words.
-    pub fn device_name(&self) -> &str {
-        &self.device.info().name
+    /// What computes.
+    pub fn device(&self) -> &DeviceInfo {
+        self.device.info()
     }
 
     /// Gives the device back, to be filled anew.
@@ -128,6 +128,18 @@ impl From<cortexkg_compute::Error> for Error {
     fn from(error: cortexkg_compute::Error) -> Self {
         Error::Device(error.to_string())
     }
+}
+
+/// A buffer that holds `values` once the recording is played: one way to the device and back for all that a call sends.
+fn sent<T: Stored>(
+    device: &mut Device,
+    recording: &mut Recording,
+    label: &'static str,
+    values: &[T],
+) -> Result<Buffer<T>, Error> {
+    let buffer = device.create(label, values.len())?;
+    recording.write(&buffer, 0, values);
+    Ok(buffer)
 }
 
 /// Makes a buffer at least as long as `len`, half as long again if it must move.
