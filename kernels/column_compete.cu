@@ -101,9 +101,6 @@ struct Competition : Arguments {
 };
 
 KERNEL(main) {
-    if (blockIdx.x > 0u) {
-        return;
-    }
     Competition competition(arguments);
     for (u32 request = 0u; request < arguments.params.requests; request++) {
         competition.settle(request);

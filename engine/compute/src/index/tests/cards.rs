@@ -24,8 +24,11 @@ fn cards() -> Vec<Device> {
     [DeviceChoice::Wgpu, DeviceChoice::Cuda].into_iter().filter_map(open).collect()
 }
 
-/// All that searches of a life say, the way apart.
-fn answers(device: &mut Device, way: Way) -> Vec<(Way, Vec<Vec<(u32, f32)>>)> {
+/// What a search says: the way it went, and a list for each query.
+type Answer = (Way, Vec<Vec<(u32, f32)>>);
+
+/// Writes, retires and searches.
+fn answers(device: &mut Device, way: Way) -> Vec<Answer> {
     let draw = &mut Draw::new(seed());
     let mut index = small_index(device, DIM);
     let mut values = Vec::new();
