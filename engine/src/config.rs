@@ -7,7 +7,7 @@ use crate::Error;
 /// Which back end to open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceKind {
-    /// The best that is here.
+    /// The CPU, and why no card.
     #[default]
     Auto,
     /// SIMD CPU.
@@ -48,6 +48,9 @@ pub struct Config {
     /// Loses each device after so many submissions: a fault for tests.
     #[doc(hidden)]
     pub device_lost_after: Option<u64>,
+    /// In place of `device`: any that the compute crate knows, programs that play cards and twins too, for tests.
+    #[doc(hidden)]
+    pub device_under_test: Option<cortexkg_compute::DeviceChoice>,
 }
 
 impl Config {
@@ -67,6 +70,7 @@ impl Config {
             learn_from_recall: true,
             recall: cortexkg_memory::RecallSettings::default(),
             device_lost_after: None,
+            device_under_test: None,
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use cortexkg_compute::DeviceInfo;
 use cortexkg_embed::Embedder;
 use cortexkg_journal::{DiskStorage, LogOptions, Storage};
 use cortexkg_memory::record::{Entry as LogEntry, ModelTag, Record};
@@ -66,6 +67,8 @@ pub struct Health {
 pub struct DeviceHealth {
     /// What computes now, in words.
     pub name: String,
+    /// Why it was chosen, where nobody named it.
+    pub why: Option<String>,
     /// Times a device failed and was opened again.
     pub failures: u64,
     /// Why the CPU computes in place of the device that was asked for.
@@ -169,7 +172,8 @@ impl EngineHandle {
             model: model_name(&tag),
             opened: Instant::now(),
             device: Mutex::new(DeviceHealth {
-                name: resident.device_name().to_owned(),
+                name: resident.device().name.clone(),
+                why: resident.device().why.clone(),
                 failures: 0,
                 fallback: None,
             }),
@@ -421,12 +425,16 @@ impl Shared {
         self.device.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(crate) fn publish_device(&self, name: &str, opener: &Opener) {
+    pub(crate) fn publish_device(&self, device: &DeviceInfo, opener: &Opener) {
         if let Ok(mut known) = self.device.lock()
             && (known.failures != opener.failures || known.fallback != opener.fallback)
         {
-            let fallback = opener.fallback.clone();
-            *known = DeviceHealth { name: name.to_owned(), failures: opener.failures, fallback };
+            *known = DeviceHealth {
+                name: device.name.clone(),
+                why: device.why.clone(),
+                failures: opener.failures,
+                fallback: opener.fallback.clone(),
+            };
         }
     }
 

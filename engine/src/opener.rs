@@ -4,6 +4,7 @@
 //! the engine is opened again. What a device holds is a copy, so nothing is lost with it.
 
 use cortexkg_compute::{Device, DeviceChoice, DeviceOptions};
+use cortexkg_memory::resident::KERNELS;
 
 use crate::Error;
 
@@ -21,9 +22,13 @@ impl Opener {
         Opener { options, failures: 0, fallback: None }
     }
 
-    /// The device asked for, or the CPU once that was given up.
+    /// The device asked for, or the CPU once that was given up, ready to play what a store plays.
     pub fn open(&self) -> Result<Device, Error> {
-        Device::open(&self.options).map_err(|error| Error::Device(error.to_string()))
+        let opened = Device::open(&self.options).and_then(|mut device| {
+            device.prepare(&KERNELS)?;
+            Ok(device)
+        });
+        opened.map_err(|error| Error::Device(error.to_string()))
     }
 
     /// Counts a failure.
@@ -32,9 +37,9 @@ impl Opener {
         tracing::error!(why, "the device failed; it is opened again and filled from the state");
     }
 
-    /// The CPU, from now on; none if that is what failed.
+    /// The CPU, from now on; none if that is what failed, or two devices that disagree, of which somebody wants to know.
     pub fn fall_back(&mut self, why: &str) -> Option<Result<Device, Error>> {
-        if self.options.choice == DeviceChoice::Cpu {
+        if matches!(self.options.choice, DeviceChoice::Cpu | DeviceChoice::Twin(..)) {
             return None;
         }
         tracing::error!(why, "the device failed again; from now on the CPU computes");

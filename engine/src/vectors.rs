@@ -6,6 +6,8 @@ pub use cortexkg_compute::index::{Found, IndexOptions, Originals, Search, Vector
 pub use cortexkg_compute::kernels::encode_rows::halves;
 #[cfg(feature = "wgpu")]
 pub use cortexkg_compute::{AdapterFound, adapters};
+#[cfg(feature = "cuda")]
+pub use cortexkg_compute::{CardFound, cards};
 
 use crate::{Config, Error};
 

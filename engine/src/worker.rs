@@ -384,7 +384,7 @@ impl<S: Storage> Worker<S> {
                     performance: entry.request.include_performance.then(|| shared.counters.performance()),
                     learning: self.state.learning(),
                     model: shared.model.clone(),
-                    device: self.resident.device_name().to_owned(),
+                    device: self.resident.device().name.clone(),
                     uptime_s: shared.opened.elapsed().as_secs_f64(),
                     sequence: tail,
                 });
@@ -438,7 +438,7 @@ impl<S: Storage> Worker<S> {
 
     /// Tells health and metrics what is so now.
     fn publish(&self) {
-        self.shared.publish_device(self.resident.device_name(), &self.opener);
+        self.shared.publish_device(self.resident.device(), &self.opener);
         self.shared.publish(
             self.history.tail(),
             self.state.memories(),
@@ -454,14 +454,15 @@ impl Config {
     /// The compute crate's choice for this setting.
     pub(crate) fn device_options(&self) -> cortexkg_compute::DeviceOptions {
         use cortexkg_compute::DeviceChoice;
-        let choice = match self.device {
+        let named = match self.device {
             crate::DeviceKind::Auto => DeviceChoice::Auto,
             crate::DeviceKind::Cpu => DeviceChoice::Cpu,
             crate::DeviceKind::Wgpu => DeviceChoice::Wgpu,
             crate::DeviceKind::Cuda => DeviceChoice::Cuda,
         };
         cortexkg_compute::DeviceOptions {
-            choice,
+            choice: self.device_under_test.clone().unwrap_or(named),
+            software: self.device_under_test.is_some(),
             memory_bytes_max: self.device_bytes_max,
             threads: self.threads,
             lost_after: self.device_lost_after,

@@ -43,6 +43,10 @@ struct Sum {
     template <class T> static inline __device__ T of(T a, T b) { return a + b; }
 };
 
+struct Min {
+    template <class T> static inline __device__ T of(T a, T b) { return min(a, b); }
+};
+
 struct Max {
     template <class T> static inline __device__ T of(T a, T b) { return max(a, b); }
 };

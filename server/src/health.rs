@@ -96,6 +96,7 @@ async fn health(State(watched): State<Watched>) -> Response {
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_s": health.uptime_s,
         "device": health.device.name,
+        "device_why": health.device.why,
         "device_failures": health.device.failures,
         "device_fallback": health.device.fallback,
         "model": health.model,

@@ -165,6 +165,7 @@ struct Banner {
     data: String,
     memories: u64,
     device: String,
+    device_why: Option<String>,
     model: String,
     http: SocketAddr,
     grpc: SocketAddr,
@@ -178,6 +179,7 @@ impl Banner {
             data: settings.data().display().to_string(),
             memories: health.memories,
             device: health.device.name,
+            device_why: health.device.why,
             model: health.model,
             http: doors.http.address()?,
             grpc: doors.grpc.address()?,
@@ -186,12 +188,13 @@ impl Banner {
     }
 
     fn show(&self, format: Format) {
-        let Banner { data, memories, device, model, http, grpc, metrics } = self;
+        let Banner { data, memories, device, device_why, model, http, grpc, metrics } = self;
         if format == Format::Json {
             let metrics = metrics.map(|address| address.to_string());
-            tracing::info!(data, memories, device, model, %http, %grpc, metrics, "ready");
+            tracing::info!(data, memories, device, device_why, model, %http, %grpc, metrics, "ready");
             return;
         }
+        let device = device_why.as_ref().map_or(device.clone(), |why| format!("{device}: {why}"));
         let metrics = metrics.map_or("off".into(), |address| format!("http://{address}/metrics"));
         eprintln!(
             "CortexKG {} with {memories} memories in {data}\n  MCP      http://{http}/mcp\n  gRPC     {grpc}\n  \

@@ -102,7 +102,7 @@ sections! {
     }
     /// Where and how much at once.
     performance: Performance {
-        /// Device that computes: auto, cpu, wgpu or cuda. auto takes the best that is here.
+        /// Device that computes: auto, cpu, wgpu or cuda. auto takes the CPU and says why.
         device: Device = Device::Auto,
         /// Threads of CPU kernels; 0 means one a core.
         threads: u32 = 0,
@@ -198,7 +198,7 @@ macro_rules! words {
 words! {
     /// A compute device by name.
     Device {
-        /// The best that is here.
+        /// The CPU, and why no card.
         Auto,
         /// SIMD CPU.
         Cpu,

@@ -16,7 +16,7 @@ use crate::Result;
 use crate::aligned::AlignedBytes;
 use crate::buffer::BufferId;
 use crate::element::Stored;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Target};
 use crate::recording::{Readback, Recording};
 
 /// A player of recordings.
@@ -49,6 +49,8 @@ pub struct BackendInfo {
     pub binding_bytes_max: u64,
     /// Host threads it computes with; 0 for a GPU.
     pub threads: usize,
+    /// Languages in which it wants a kernel's text; none where host forms are played.
+    pub targets: Vec<Target>,
 }
 
 /// A submission under way. Must be waited for: what it read is held until then.

@@ -17,8 +17,7 @@ use crate::backend::wgpu::Wgpu;
 use crate::backend::{Backend, Reads, Receipt};
 use crate::buffer::{AnyBuffer, Buffer, BufferId};
 use crate::element::Stored;
-use crate::kernel::{Kernel, Target};
-use crate::kernels::KERNELS;
+use crate::kernel::Kernel;
 use crate::recording::{Command, Recording};
 use crate::simd::Simd;
 use crate::{Error, Result};
@@ -26,7 +25,7 @@ use crate::{Error, Result};
 /// Which device to open.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// The best there is; falls back to the CPU and says why.
+    /// The CPU, and why no card.
     #[default]
     Auto,
     /// SIMD and threads.
@@ -95,8 +94,6 @@ pub struct DeviceOptions {
     pub binding_bytes_max: Option<u64>,
     /// Vector instructions the CPU forms may use: what was detected, unless a test asks for less.
     pub simd: &'static Simd,
-    /// What will be played: `Auto` passes over a device that has no form of one of these. Every kernel unless the caller knows.
-    pub kernels: &'static [&'static Kernel],
     /// Lets `Wgpu` be a program that plays a card, for tests: such programs are slower than the CPU forms, and not right about
     /// large work.
     pub software: bool,
@@ -112,7 +109,6 @@ impl Default for DeviceOptions {
             threads: 0,
             binding_bytes_max: None,
             simd: Simd::detect(),
-            kernels: KERNELS,
             software: false,
             lost_after: None,
         }
@@ -126,7 +122,7 @@ pub struct DeviceInfo {
     pub name: String,
     /// What was asked for.
     pub asked: DeviceChoice,
-    /// Why something else than the first preference was opened; `None` if nothing was passed over.
+    /// Why it was chosen; `None` where the caller named it.
     pub why: Option<String>,
     /// Largest buffer; larger arrays are sharded by the caller.
     pub binding_bytes_max: u64,
@@ -156,6 +152,10 @@ struct Allocation {
 /// The most a CPU buffer may hold unless told otherwise: no hardware limit stands behind it, but sizes beyond the
 /// memory of any machine are mistakes.
 const CPU_BINDING_BYTES_MAX: u64 = 1 << 46;
+
+/// Why `Auto` leaves cards alone: a number of rows from which on they pay has to be measured, and differs from card to card.
+const NO_CARD_UNASKED: &str =
+    "a card computes where it is named: on none has it been measured from how much work on it is faster";
 
 impl Device {
     /// Opens the device asked for, or says why it cannot.
@@ -190,6 +190,11 @@ impl Device {
     /// Bytes in buffers now.
     pub fn used_bytes(&self) -> u64 {
         self.used_bytes
+    }
+
+    /// Whether it has a form of a kernel.
+    pub fn plays(&self, kernel: &Kernel) -> bool {
+        self.backend.info().targets.iter().all(|target| kernel.source(*target).is_ok())
     }
 
     /// Most bytes that were in buffers at once.
@@ -324,7 +329,7 @@ impl Device {
     }
 }
 
-/// The back end for a choice and, for `Auto`, why it is not a better one.
+/// The back end for a choice and, for `Auto`, why it is that one.
 fn open_backend(
     choice: &DeviceChoice,
     options: &DeviceOptions,
@@ -334,24 +339,7 @@ fn open_backend(
     };
     let no_back_end = |why: &str| Error::NoDevice { asked: choice.to_string(), why: why.to_owned() };
     match choice {
-        DeviceChoice::Auto => {
-            let mut passed_over = Vec::new();
-            for preferred in [DeviceChoice::Cuda, DeviceChoice::Wgpu] {
-                let opened = open_backend(&preferred, options);
-                // What is missing altogether is told rather than what it would lack.
-                let opened =
-                    opened.and_then(|opened| lacking(&preferred, options.kernels).map_or(Ok(opened), Err));
-                match opened {
-                    Ok((backend, _)) => {
-                        let passed_over = (!passed_over.is_empty()).then(|| passed_over.join("; "));
-                        return Ok((backend, passed_over));
-                    }
-                    Err(Error::NoDevice { asked, why }) => passed_over.push(format!("{asked}: {why}")),
-                    Err(other) => return Err(other),
-                }
-            }
-            Ok((cpu(Form::Fast)?, Some(passed_over.join("; "))))
-        }
+        DeviceChoice::Auto => Ok((cpu(Form::Fast)?, Some(NO_CARD_UNASKED.to_owned()))),
         DeviceChoice::Cpu => Ok((cpu(Form::Fast)?, None)),
         DeviceChoice::CpuReference => Ok((cpu(Form::Reference)?, None)),
         #[cfg(feature = "wgpu")]
@@ -370,21 +358,6 @@ fn open_backend(
             Ok((Box::new(Twin::new(left, right)), None))
         }
     }
-}
-
-/// A kernel that has no form for a device, with the reason.
-fn lacking(choice: &DeviceChoice, kernels: &[&'static Kernel]) -> Option<Error> {
-    let target = match choice {
-        DeviceChoice::Wgpu => Target::Wgsl,
-        DeviceChoice::Cuda => Target::Cuda,
-        _ => return None,
-    };
-    let reason = |kernel: &&'static Kernel| {
-        let why = kernel.source(target).err()?;
-        let why = format!("no form of {}: {why}", kernel.name);
-        Some(Error::NoDevice { asked: choice.to_string(), why })
-    };
-    kernels.iter().find_map(reason)
 }
 
 fn check_alive(buffers: &HashMap<BufferId, Allocation>, commands: &[Command]) {

@@ -10,7 +10,8 @@
 //! the mask says how many rows are allowed, so what either would look at is known beforehand. Both apply masks before any
 //! distance.
 //!
-//! The graph is made of rows alone and can be rebuilt from them at any time; it is kept where all rows fit one shard.
+//! The graph is made of rows alone and can be rebuilt from them at any time; it is kept where all rows fit one shard. A device that has
+//! no form of the graph's kernels has none: every search is a scan, and says so.
 
 mod links;
 mod originals;
@@ -108,14 +109,16 @@ pub struct Found {
 /// Stored vectors on a device.
 pub struct VectorIndex {
     rows: Rows,
-    links: Links,
+    /// None where the device plays no graph.
+    links: Option<Links>,
 }
 
 impl VectorIndex {
     /// No rows yet.
     pub fn new(device: &Device, options: IndexOptions) -> Self {
         let rows = Rows::new(device, options.dim, options.degree);
-        let links = Links::new(options.degree, options.scanned_max, options.linking);
+        let links = Links::KERNELS.iter().all(|kernel| device.plays(kernel));
+        let links = links.then(|| Links::new(options.degree, options.scanned_max, options.linking));
         VectorIndex { rows, links }
     }
 
@@ -131,28 +134,32 @@ impl VectorIndex {
 
     /// Rows in the graph.
     pub fn linked(&self) -> usize {
-        self.links.linked()
+        self.links.as_ref().map_or(0, Links::linked)
     }
 
     /// Writes rows `first..` from `[count][dim]` finite values, over what was there. They can be found at once.
     pub fn write(&mut self, device: &mut Device, first: usize, values: &[f16]) -> Result<()> {
         let count = values.len() / self.rows.dim();
         self.rows.write(device, first, values)?;
-        self.links.written(first..first + count);
+        if let Some(links) = &mut self.links {
+            links.written(first..first + count);
+        }
         Ok(())
     }
 
     /// Takes rows out of the graph at the next opportunity. Searches that must not find them say so in their masks.
     pub fn retire(&mut self, rows: impl IntoIterator<Item = u32>) {
-        self.links.retire(rows);
+        if let Some(links) = &mut self.links {
+            links.retire(rows);
+        }
     }
 
     /// Brings the graph nearer to the rows: links up to `rows_max` that wait, and takes retired ones out once they are worth a
-    /// pass. Gives how many still wait, 0 as long as there are too few rows for a graph.
+    /// pass. Gives how many still wait, 0 as long as there is no graph to wait for.
     pub fn tend(&mut self, device: &mut Device, rows_max: usize) -> Result<usize> {
-        match self.rows.only_shard() {
-            Some(shard) => self.links.tend(device, shard, self.rows.len(), rows_max),
-            None => Ok(0),
+        match (&mut self.links, self.rows.only_shard()) {
+            (Some(links), Some(shard)) => links.tend(device, shard, self.rows.len(), rows_max),
+            _ => Ok(0),
         }
     }
 
@@ -167,20 +174,21 @@ impl VectorIndex {
             assert!(fits, "{} originals of {} rows, this is a bug", originals.rows(), self.rows.len());
         }
         let search = Search { k: search.k.clamp(1, WANTED_MAX), ..*search };
+        let one_shard = self.rows.only_shard().is_some();
+        let links = self.links.as_ref().filter(|links| one_shard && links.linked() > 0);
         // How many rows a walk may meet before it gives up; none if there is to be no walk.
         let looked_max = match search.way {
-            _ if self.rows.only_shard().is_none() || self.links.linked() == 0 => None,
             Way::Exact => None,
             Way::Graph => Some(usize::MAX),
-            Way::Auto => self.worth_walking(&search, count),
+            Way::Auto => worth_walking(&search, count, self.rows.len()),
         };
-        let Some(looked_max) = looked_max else {
+        let Some((links, looked_max)) = links.zip(looked_max) else {
             let lists = scan(&mut self.rows, device, &search, None)?;
             return Ok(Found { lists, way: Way::Exact, ..Found::default() });
         };
-        let (mut found, tired) = self.links.walk(device, &mut self.rows, &search, looked_max)?;
-        if self.links.waiting() > 0 {
-            let fresh = scan(&mut self.rows, device, &search, Some(self.links.waiting_bits()))?;
+        let (mut found, tired) = links.walk(device, &mut self.rows, &search, looked_max)?;
+        if links.waiting() > 0 {
+            let fresh = scan(&mut self.rows, device, &search, Some(links.waiting_bits()))?;
             for (list, fresh) in found.lists.iter_mut().zip(fresh) {
                 list.extend(fresh);
                 best(list, search.k);
@@ -199,18 +207,19 @@ impl VectorIndex {
     /// Frees all arrays.
     pub fn destroy(self, device: &mut Device) {
         self.rows.destroy(device);
-        self.links.destroy(device);
+        if let Some(links) = self.links {
+            links.destroy(device);
+        }
     }
+}
 
-    /// If walks should take less time than a scan: after how many rows each gives up.
-    fn worth_walking(&self, search: &Search<'_>, queries: usize) -> Option<usize> {
-        let ones = |mask: &Vec<u64>| mask.iter().map(|word| word.count_ones() as usize).sum();
-        let rows = self.rows.len();
-        // The fewest rows that any query of the batch may find.
-        let allowed = search.masks.iter().map(ones).min().unwrap_or(rows);
-        let met = Links::met(search, allowed, rows);
-        Links::is_cheaper(met, queries, allowed, rows).then_some((TIRED_PART * met) as usize)
-    }
+/// If walks among so many rows should take less time than a scan: after how many rows each gives up.
+fn worth_walking(search: &Search<'_>, queries: usize, rows: usize) -> Option<usize> {
+    let ones = |mask: &Vec<u64>| mask.iter().map(|word| word.count_ones() as usize).sum();
+    // The fewest rows that any query of the batch may find.
+    let allowed = search.masks.iter().map(ones).min().unwrap_or(rows);
+    let met = Links::met(search, allowed, rows);
+    Links::is_cheaper(met, queries, allowed, rows).then_some((TIRED_PART * met) as usize)
 }
 
 #[cfg(test)]

@@ -47,6 +47,8 @@ pub mod simd;
 mod source;
 
 pub use args::Args;
+#[cfg(feature = "cuda")]
+pub use backend::cuda::{CardFound, cards};
 #[cfg(feature = "wgpu")]
 pub use backend::wgpu::{AdapterFound, adapters};
 pub use backend::{Backend, BackendInfo, Reads, Receipt};

@@ -48,6 +48,8 @@ pub enum Constant {
     F32(f32),
     /// The same in double precision, which WGSL has not.
     F64(f64),
+    /// An array of unsigned numbers.
+    Table(&'static [u32]),
 }
 
 /// Memory that a device form needs beside its bindings: 4-byte words, bound after the last of them. What it holds at first is not
@@ -150,10 +152,26 @@ impl Source {
                 writeln!(text, "#define {name} {}f", Decimal(value))
             }
             (Target::Cuda, Constant::F64(value)) => writeln!(text, "#define {name} {}", Decimal(value)),
+            (Target::Wgsl, Constant::Table(values)) => {
+                writeln!(text, "const {name} = array<u32, {}>({});", values.len(), listed(values))
+            }
+            (Target::Cuda, Constant::Table(values)) => {
+                writeln!(
+                    text,
+                    "static __device__ const u32 {name}[{}] = {{{}}};",
+                    values.len(),
+                    listed(values)
+                )
+            }
             (Target::Wgsl, Constant::F64(_)) => panic!("{name} is an f64 in WGSL, this is a bug"),
         };
         written.expect("a string takes everything");
     }
+}
+
+/// Unsigned numbers, with commas.
+fn listed(values: &[u32]) -> String {
+    values.iter().map(|value| format!("{value}u")).collect::<Vec<_>>().join(", ")
 }
 
 /// What CUDA texts call an element.
@@ -186,7 +204,12 @@ mod tests {
 
     static SHARED: Text = Text { constants: &[("A", Constant::U32(7))], text: "shared\n" };
     static OWN: Text = Text {
-        constants: &[("B", Constant::I32(i32::MIN)), ("C", Constant::F32(0.1)), ("D", Constant::F32(1e-20))],
+        constants: &[
+            ("B", Constant::I32(i32::MIN)),
+            ("C", Constant::F32(0.1)),
+            ("D", Constant::F32(1e-20)),
+            ("E", Constant::Table(&[3, 4])),
+        ],
         text: "own\n",
     };
 
@@ -196,13 +219,13 @@ mod tests {
     fn numbers_stand_before_the_text_that_wants_them() {
         let wgsl = Source::wgsl(PARTS);
         let lines = "const WORKGROUP_SIZE: u32 = 64u;|const A: u32 = 7u;|shared|const B: i32 = i32(-2147483648);\
-                     |const C: f32 = 1e-1f;|const D: f32 = 1e-20f;|own|";
+                     |const C: f32 = 1e-1f;|const D: f32 = 1e-20f;|const E = array<u32, 2>(3u, 4u);|own|";
         assert_eq!(wgsl.text(&KERNEL), lines.replace('|', "\n"));
         let cuda = Source { target: Target::Cuda, ..wgsl }.text(&KERNEL);
         assert!(cuda.starts_with("#define WORKGROUP_SIZE 64u\n"), "{cuda}");
         let lines = "struct Params {|    u32 synapses;|    u32 share;|    u32 round;|};||struct Arguments {|    u32 *weights;\
                      |    Params params;|};||#define A 7u|shared|#define B (-2147483648)|#define C 1e-1f\
-                     |#define D 1e-20f|own|";
+                     |#define D 1e-20f|static __device__ const u32 E[2] = {3u, 4u};|own|";
         assert!(cuda.ends_with(&lines.replace('|', "\n")), "{cuda}");
     }
 }

@@ -145,7 +145,7 @@ fn a_lost_device_says_so_and_stays_lost() {
 }
 
 #[test]
-fn missing_devices_say_so_and_auto_says_what_it_passed_over() {
+fn missing_devices_say_so_and_auto_says_why_it_takes_the_cpu() {
     for choice in [DeviceChoice::Wgpu, DeviceChoice::Cuda] {
         let asked_for = choice.to_string();
         match Device::open(&DeviceOptions { choice, ..Default::default() }) {
@@ -156,11 +156,8 @@ fn missing_devices_say_so_and_auto_says_what_it_passed_over() {
         }
     }
     let device = Device::open(&DeviceOptions::default()).expect("auto always finds the CPU");
-    let info = device.info();
-    if info.name.starts_with("cpu") {
-        let why = info.why.as_deref().expect("a reason for falling back");
-        assert!(why.contains("cuda") && why.contains("wgpu"), "{why}");
-    }
+    assert!(device.info().name.starts_with("cpu"), "{}", device.info().name);
+    assert!(device.info().why.as_deref().is_some_and(|why| why.contains("card")), "{:?}", device.info().why);
     assert!(
         Device::open(&DeviceOptions { choice: DeviceChoice::Cpu, ..Default::default() })
             .expect("the CPU")

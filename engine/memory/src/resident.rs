@@ -10,7 +10,10 @@ mod spread;
 
 use cortexkg_compute::analytics::Analytics;
 use cortexkg_compute::kernels::shared::csr::Csr;
-use cortexkg_compute::{Buffer, Device, Stored};
+use cortexkg_compute::kernels::{
+    activation_spread, column_compete, encode_rows, lateral_inhibit, similarity_topk, ttfs_encode,
+};
+use cortexkg_compute::{Buffer, Device, DeviceInfo, Kernel, Recording, Stored};
 
 use crate::Error;
 use crate::settings::RecallSettings;
@@ -22,6 +25,17 @@ use rows::Rows;
 pub use compete::{Contest, Seat};
 pub use graph::GraphCopy;
 pub use spread::{Fired, SpreadLane, Spreading};
+
+/// What every store plays. Whoever opens a device for one makes them ready, so that no call waits for a compiler, and a device that
+/// cannot play one of them is found out at once.
+pub static KERNELS: [&Kernel; 6] = [
+    &encode_rows::KERNEL,
+    &similarity_topk::KERNEL,
+    &activation_spread::KERNEL,
+    &ttfs_encode::KERNEL,
+    &column_compete::KERNEL,
+    &lateral_inhibit::KERNEL,
+];
 
 /// Bytes that an analysis takes beside arrays as large as the graph.
 const ANALYSIS_BYTES: u64 = 128 << 20;
@@ -113,9 +127,9 @@ impl Resident {
         self.device.used_bytes()
     }
 
-    /// The device, in words.
-    pub fn device_name(&self) -> &str {
-        &self.device.info().name
+    /// What computes.
+    pub fn device(&self) -> &DeviceInfo {
+        self.device.info()
     }
 
     /// Gives the device back, to be filled anew.
@@ -130,7 +144,19 @@ impl From<cortexkg_compute::Error> for Error {
     }
 }
 
-/// Makes a buffer at least as long as `len`, half as long again if it must move.
+/// A buffer that holds `values` once the recording is played: one way to the device and back for all that a call sends.
+fn sent<T: Stored>(
+    device: &mut Device,
+    recording: &mut Recording,
+    label: &'static str,
+    values: &[T],
+) -> Result<Buffer<T>, Error> {
+    let buffer = device.create(label, values.len())?;
+    recording.write(&buffer, 0, values);
+    Ok(buffer)
+}
+
+/// Makes a buffer at least as long as `len`, a sixteenth longer if it must move.
 fn make_room<T: Stored>(
     device: &mut Device,
     buffer: &mut Option<Buffer<T>>,
@@ -139,7 +165,11 @@ fn make_room<T: Stored>(
 ) -> Result<(), Error> {
     match buffer {
         None => *buffer = Some(device.create(label, len.max(1))?),
-        Some(buffer) if buffer.len() < len => device.grow(buffer, len + len / 16)?,
+        Some(buffer) if buffer.len() < len => {
+            // No more than one binding holds, as long as that is enough.
+            let most = device.info().binding_bytes_max as usize / T::ELEMENT.bytes();
+            device.grow(buffer, (len + len / 16).min(most.max(len)))?;
+        }
         Some(_) => {}
     }
     Ok(())

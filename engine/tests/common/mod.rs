@@ -1,9 +1,11 @@
-//! Small worlds for tests: the real engine on the CPU device with the default model.
+//! Small worlds for tests: the real engine with the default model, on the CPU or on the device that `CORTEXKG_TEST_DEVICE` names
+//! (`wgpu`, `cuda`, `twin(cpu,wgpu)`, which compares every dispatch of both).
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::sync::{Arc, OnceLock};
 
+use cortexkg_compute::DeviceChoice;
 use cortexkg_embed::{Embedder, ModelChoice};
 use cortexkg_engine::request::{Retrieve, Store};
 use cortexkg_engine::{Config, DeviceKind, EngineHandle};
@@ -18,7 +20,13 @@ pub fn model() -> Arc<dyn Embedder> {
 }
 
 pub fn config(data: &std::path::Path) -> Config {
-    Config { device: DeviceKind::Cpu, threads: 1, ..Config::at(data) }
+    Config { device: DeviceKind::Cpu, device_under_test: device_under_test(), threads: 1, ..Config::at(data) }
+}
+
+/// What `CORTEXKG_TEST_DEVICE` names.
+pub fn device_under_test() -> Option<DeviceChoice> {
+    let name = std::env::var("CORTEXKG_TEST_DEVICE").ok()?;
+    Some(name.parse().expect("CORTEXKG_TEST_DEVICE"))
 }
 
 /// An engine on a simulated disk.

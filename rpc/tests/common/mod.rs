@@ -8,7 +8,7 @@ pub mod http;
 use cortexkg_engine::{Call, Config, DeviceKind, EngineHandle, Error, Ticket, answer, request};
 use tempfile::TempDir;
 
-/// An engine on the CPU, closed and wiped at the end.
+/// An engine on the CPU, or on the device that `CORTEXKG_TEST_DEVICE` names; closed and wiped at the end.
 pub struct Engine {
     pub handle: EngineHandle,
     _folder: TempDir,
@@ -23,6 +23,8 @@ impl Engine {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = Config::at(folder.path());
         config.device = DeviceKind::Cpu;
+        let device = std::env::var("CORTEXKG_TEST_DEVICE").ok();
+        config.device_under_test = device.map(|name| name.parse().expect("CORTEXKG_TEST_DEVICE"));
         change(&mut config);
         let handle = EngineHandle::open(config).expect("an engine over an empty folder");
         Engine { handle, _folder: folder }

@@ -40,6 +40,7 @@ pub fn run(settings: &Settings, json: bool) -> anyhow::Result<ExitCode> {
     let mut checks = vec![processor()];
     checks.extend(devices(settings));
     checks.extend(adapters());
+    checks.extend(cards());
     checks.extend([data_folder(settings), disk(settings), models(settings)]);
     checks.extend(ports(settings));
     let ok = checks.iter().all(|check| check.verdict != Verdict::Broken);
@@ -116,6 +117,23 @@ fn in_words(adapter: &cortexkg_engine::vectors::AdapterFound) -> String {
     words
 }
 
+/// What the CUDA driver shows, if there is one.
+#[cfg(feature = "cuda")]
+fn cards() -> Vec<Check> {
+    let in_words = |card: cortexkg_engine::vectors::CardFound| {
+        let (gib, (major, minor)) = (card.memory_bytes as f64 / f64::from(1 << 30), card.compute_capability);
+        let words = format!("{}: {gib:.1} GiB, compute capability {major}.{minor}", card.name);
+        check("cuda card", Verdict::Note, words + ", warps of 32, f16, timestamps")
+    };
+    // Where there is none, the device of that name says what is missing.
+    cortexkg_engine::vectors::cards().into_iter().flatten().map(in_words).collect()
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cards() -> Vec<Check> {
+    Vec::new()
+}
+
 /// The configured device with the configured model, then the other devices.
 fn devices(settings: &Settings) -> Vec<Check> {
     let configured = settings.performance.device;
@@ -152,7 +170,8 @@ fn try_engine(settings: &Settings) -> anyhow::Result<String> {
         "a stored sentence was not recalled"
     );
     let health = engine.health();
-    Ok(format!("stores and recalls on {}, embeds with {}", health.device.name, health.model))
+    let why = health.device.why.map_or_else(String::new, |why| format!("; {why}"));
+    Ok(format!("stores and recalls on {}, embeds with {}{why}", health.device.name, health.model))
 }
 
 fn data_folder(settings: &Settings) -> Check {

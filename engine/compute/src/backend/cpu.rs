@@ -58,7 +58,7 @@ impl Cpu {
             Form::Reference => "cpu-reference".to_owned(),
             Form::Fast => format!("cpu ({}, {threads} threads)", simd.name()),
         };
-        let info = BackendInfo { name, binding_bytes_max, threads };
+        let info = BackendInfo { name, binding_bytes_max, threads, targets: Vec::new() };
         let (buffers, done) = (HashMap::new(), HashMap::new());
         Ok(Cpu { form, simd, pool, info, buffers, done, submissions: 0 })
     }

@@ -10,6 +10,7 @@
 //! device, and memory is taken before anything of a recording has begun. A device that is lost stays lost.
 
 mod arguments;
+mod cards;
 mod nvrtc;
 
 use std::collections::HashMap;
@@ -22,6 +23,8 @@ use cudarc::driver::{
     PinnedHostSlice, PushKernelArg, sys,
 };
 use cudarc::nvrtc::Ptx;
+
+pub use self::cards::{CardFound, cards};
 
 use self::arguments::Arguments;
 use super::{Backend, BackendInfo, Reads, Receipt};
@@ -80,23 +83,17 @@ struct Pending {
 impl Cuda {
     /// Opens the first card that CUDA shows, or says what is missing.
     pub fn open() -> std::result::Result<Self, String> {
-        // cudarc panics where it calls into a library that is not there, so it is asked first.
-        // SAFETY: loading the driver's library runs what it runs in every program that uses it.
-        if !unsafe { sys::is_culib_present() } {
-            return Err("no CUDA driver found (libcuda)".into());
-        }
+        driver_is_there()?;
         if !nvrtc::is_present() {
             return Err("no CUDA compiler found (libnvrtc of CUDA 13)".into());
         }
-        // It panics as well where a library lacks a function: each is looked up when it is first called.
-        let lacking = || "the CUDA libraries found lack functions of CUDA 13.0".to_owned();
-        let (major, minor) = catch_unwind(nvrtc::version).map_err(|_| lacking())??;
+        let (major, minor) = catch_unwind(nvrtc::version).map_err(|_| LACKING.to_owned())??;
         if major < COMPILER_MAJOR_MIN {
             return Err(format!(
                 "the CUDA compiler found is {major}.{minor}, older than {COMPILER_MAJOR_MIN}"
             ));
         }
-        let opened = catch_unwind(Cuda::connect).map_err(|_| lacking())?;
+        let opened = catch_unwind(Cuda::connect).map_err(|_| LACKING.to_owned())?;
         opened.map_err(|error| format!("the CUDA driver refuses: {}", words(error)))
     }
 
@@ -112,6 +109,7 @@ impl Cuda {
             name: format!("cuda ({}, {arch})", context.name()?),
             binding_bytes_max,
             threads: 0,
+            targets: vec![Target::Cuda],
         };
         let (buffers, kernels, pending) = (HashMap::new(), HashMap::new(), HashMap::new());
         let (scratch, gathered, spare) = (None, None, None);
@@ -352,6 +350,16 @@ impl Drop for Cuda {
         _ = self.context.bind_to_thread();
         _ = self.stream.synchronize();
     }
+}
+
+/// cudarc panics where a library lacks a function: each is looked up when it is first called.
+const LACKING: &str = "the CUDA libraries found lack functions of CUDA 13.0";
+
+/// It panics as well where it calls into a library that is not there, so it is asked first.
+fn driver_is_there() -> std::result::Result<(), String> {
+    // SAFETY: loading the driver's library runs what it runs in every program that uses it.
+    let is_there = unsafe { sys::is_culib_present() };
+    is_there.then_some(()).ok_or_else(|| "no CUDA driver found (libcuda)".to_owned())
 }
 
 /// An error of the driver, in its own words.

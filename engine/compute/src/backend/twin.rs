@@ -30,6 +30,7 @@ impl Twin {
             name: format!("twin of {} and {}", a.name, b.name),
             binding_bytes_max: a.binding_bytes_max.min(b.binding_bytes_max),
             threads: a.threads.max(b.threads),
+            targets: a.targets.iter().chain(&b.targets).copied().collect(),
         };
         Twin { left, right, info, done: HashMap::new(), submissions: 0 }
     }

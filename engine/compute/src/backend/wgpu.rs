@@ -28,7 +28,7 @@ use self::staging::{Place, Staging};
 use super::{Backend, BackendInfo, Reads, Receipt};
 use crate::aligned::AlignedBytes;
 use crate::buffer::{AnyBuffer, BufferId};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Target};
 use crate::recording::{Command, Recording};
 use crate::source::Scratch;
 use crate::{Error, Result};
@@ -75,7 +75,8 @@ impl Wgpu {
         let adapter::Opened { name, device, queue } = adapter::open(software)?;
         let faults = Faults::of(&device);
         let binding_bytes_max = adapter::binding_bytes_max(&device.limits());
-        let info = BackendInfo { name: format!("wgpu ({name})"), binding_bytes_max, threads: 0 };
+        let (name, targets) = (format!("wgpu ({name})"), vec![Target::Wgsl]);
+        let info = BackendInfo { name, binding_bytes_max, threads: 0, targets };
         let params = params_layout(&device);
         let workgroups_max = device.limits().max_compute_workgroups_per_dimension;
         let (buffers, kernels, pending) = (HashMap::new(), HashMap::new(), HashMap::new());

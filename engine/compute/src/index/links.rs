@@ -8,6 +8,7 @@ use crate::device::Device;
 use crate::index::rows::{Rows, Scratch, masks_within, room};
 use crate::index::settling::Settling;
 use crate::index::{Found, Search, Way};
+use crate::kernel::Kernel;
 use crate::kernels::graph_backlink::Requests;
 use crate::kernels::graph_link::Linking;
 use crate::kernels::graph_search::Graph;
@@ -95,6 +96,10 @@ impl Bits {
 }
 
 impl Links {
+    /// What a device must play to have a graph.
+    pub const KERNELS: [&'static Kernel; 4] =
+        [&graph_search::KERNEL, &graph_link::KERNEL, &graph_backlink::KERNEL, &graph_unlink::KERNEL];
+
     pub fn new(degree: usize, rows_min: usize, linking: Linking) -> Self {
         Links {
             degree,

@@ -3,6 +3,7 @@
 //!
 //! `CORTEXKG_TEST_SEED` repeats a run of the seeded tests.
 
+mod cards;
 mod churn;
 mod exact;
 mod limits;

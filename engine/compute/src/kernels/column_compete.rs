@@ -30,8 +30,9 @@ use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::case::{Case, Draw};
 use crate::element::Element;
-use crate::kernel::{Binding, Extent, Grid, Kernel, Params as _, Target, Tolerance};
+use crate::kernel::{Binding, Extent, Grid, Kernel, Params as _, Tolerance};
 use crate::recording::Recording;
+use crate::source::{Constant, Source, Text};
 
 /// Winner of a request in which nobody fired.
 pub const NO_WINNER: u32 = u32::MAX;
@@ -75,13 +76,28 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Exact,
     reference,
     cpu,
-    sources: &[],
-    absent: &[
-        (Target::Wgsl, "not written yet: a store decides on the CPU"),
-        (Target::Cuda, "not written yet: a store decides on the CPU"),
-    ],
+    sources: &[Source::wgsl(&[&WGSL]), Source::cuda(&[&CUDA])],
+    absent: &[],
     cases,
 };
+
+/// Its own part of the WGSL form.
+static WGSL: Text =
+    Text { constants: CONSTANTS, text: include_str!("../../../../shaders/column_compete.wgsl") };
+/// And of the CUDA form.
+static CUDA: Text =
+    Text { constants: CONSTANTS, text: include_str!("../../../../kernels/column_compete.cu") };
+
+const CONSTANTS: &[(&str, Constant)] = &[
+    ("VACANT", Constant::U32(VACANT)),
+    ("REQUEST", Constant::U32(REQUEST)),
+    ("NO_COLUMN", Constant::U32(NO_COLUMN)),
+    ("NO_WINNER", Constant::U32(NO_WINNER)),
+    ("NO_SPIKE", Constant::U32(NO_SPIKE)),
+    ("AVAILABLE", Constant::U32(AVAILABLE)),
+    ("ALLOCATED", Constant::U32(ALLOCATED)),
+    ("REFRACTORY", Constant::U32(REFRACTORY)),
+];
 
 /// The grid and what is offered of it, on a device.
 #[derive(Clone, Copy, Debug)]

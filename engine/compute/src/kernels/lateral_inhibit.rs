@@ -13,15 +13,18 @@
 //!   bits; each candidate meets all earlier ones of its request, which should be a thousand at most.
 //! - Tolerance: exact. All integers, ties broken by column and place; exp(-0.3 d) is a table by d squared.
 
-use super::shared::columns::{NO_COLUMN, RADIUS, Requests, distance_squared, offsets_of, tasks_of};
-use super::shared::first_spike::{NO_SPIKE, ONE, first_spike_us, mul_q16};
+use super::shared::columns::{
+    GRID_SIDE, NO_COLUMN, RADIUS, Requests, distance_squared, offsets_of, tasks_of,
+};
+use super::shared::first_spike::{self, NO_SPIKE, ONE, first_spike_us, mul_q16};
 use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::case::{Case, Draw};
 use crate::element::Element;
-use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
+use crate::kernel::{Binding, Grid, Kernel, Params as _, Tolerance};
 use crate::parallel::in_parallel;
 use crate::recording::Recording;
+use crate::source::{Constant, Scratch, Source, Text};
 
 /// Base strength of lateral inhibition, 0.8 in Q16 (SPEC 2.4).
 pub const INHIBITION: u32 = 52_429;
@@ -65,13 +68,30 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Exact,
     reference,
     cpu,
-    sources: &[],
-    absent: &[
-        (Target::Wgsl, "not written yet: a store decides on the CPU"),
-        (Target::Cuda, "not written yet: a store decides on the CPU"),
+    sources: &[
+        Source { scratch: SCRATCH, ..Source::wgsl(&[&first_spike::WGSL, &WGSL]) },
+        Source { scratch: SCRATCH, ..Source::cuda(&[&first_spike::CUDA, &CUDA]) },
     ],
+    absent: &[],
     cases,
 };
+
+/// The order of spikes, and what holds each candidate down.
+const SCRATCH: Scratch = Scratch::Dispatch(|params| 2 * u64::from(params[1]));
+
+/// Its own part of the WGSL form.
+static WGSL: Text =
+    Text { constants: CONSTANTS, text: include_str!("../../../../shaders/lateral_inhibit.wgsl") };
+/// And of the CUDA form.
+static CUDA: Text =
+    Text { constants: CONSTANTS, text: include_str!("../../../../kernels/lateral_inhibit.cu") };
+
+const CONSTANTS: &[(&str, Constant)] = &[
+    ("NO_COLUMN", Constant::U32(NO_COLUMN)),
+    ("GRID_SIDE", Constant::U32(GRID_SIDE)),
+    ("REACH_SQUARED", Constant::U32(REACH_SQUARED as u32)),
+    ("REACH", Constant::Table(&REACH)),
+];
 
 /// How hard neighbours are held down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,8 +184,7 @@ struct Spike {
 }
 
 /// Columns further apart in number than this are further apart than the radius on the grid.
-const NUMBERS_APART: u32 =
-    RADIUS * (super::shared::columns::GRID_SIDE.pow(2) + super::shared::columns::GRID_SIDE + 1);
+const NUMBERS_APART: u32 = RADIUS * (GRID_SIDE.pow(2) + GRID_SIDE + 1);
 
 fn cpu(args: &mut Args<'_>) {
     let params: Params = args.params();

@@ -12,14 +12,15 @@
 //! - Tolerance: exact. All integers.
 
 use super::shared::columns::{Requests, VACANT, offsets_of, tasks_of};
-use super::shared::first_spike::{NO_SPIKE, ONE, first_spike_us, mul_q16};
+use super::shared::first_spike::{self, NO_SPIKE, ONE, first_spike_us, mul_q16};
 use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::case::{Case, Draw};
 use crate::element::Element;
-use crate::kernel::{Binding, Grid, Kernel, Params as _, Target, Tolerance};
+use crate::kernel::{Binding, Grid, Kernel, Params as _, Tolerance};
 use crate::parallel::in_parallel;
 use crate::recording::Recording;
+use crate::source::{Constant, Source, Text};
 
 /// Scorers of a candidate.
 pub const SCORERS: usize = 4;
@@ -67,13 +68,18 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Exact,
     reference,
     cpu,
-    sources: &[],
-    absent: &[
-        (Target::Wgsl, "not written yet: a store decides on the CPU"),
-        (Target::Cuda, "not written yet: a store decides on the CPU"),
-    ],
+    sources: &[Source::wgsl(&[&first_spike::WGSL, &WGSL]), Source::cuda(&[&first_spike::CUDA, &CUDA])],
+    absent: &[],
     cases,
 };
+
+/// Its own part of the WGSL form.
+static WGSL: Text = Text { constants: CONSTANTS, text: include_str!("../../../../shaders/ttfs_encode.wgsl") };
+/// And of the CUDA form.
+static CUDA: Text = Text { constants: CONSTANTS, text: include_str!("../../../../kernels/ttfs_encode.cu") };
+
+const CONSTANTS: &[(&str, Constant)] =
+    &[("VACANT", Constant::U32(VACANT)), ("SCORERS", Constant::U32(SCORERS as u32))];
 
 /// How scores become a current.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

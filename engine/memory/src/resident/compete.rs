@@ -11,7 +11,7 @@ use cortexkg_compute::{Buffer, Device, Recording};
 use crate::Error;
 use crate::allocate::{BIAS, Outcome, SCORER_WEIGHTS};
 use crate::ids::ColumnId;
-use crate::resident::{Resident, make_room};
+use crate::resident::{Resident, make_room, sent};
 use crate::state::State;
 
 /// Every memory gets a competition of its own, which lasts longer than a column is refractory (2 ms): one tick is one memory,
@@ -112,11 +112,12 @@ impl Resident {
         grid.ticks = grid.ticks.saturating_add(contests.len() as u32);
 
         let (count, requests) = (candidates.len(), contests.len());
-        let offset_buffer = device.upload("contest offsets", &offsets)?;
-        let candidate_buffer = device.upload("contest candidates", &candidates)?;
-        let arrival_buffer = device.upload("contest arrivals", &arrivals)?;
-        let vacant_buffer = device.upload("contest vacants", &vacants)?;
-        let score_buffer = device.upload("contest scores", &scores)?;
+        let mut recording = Recording::new();
+        let offset_buffer = sent(device, &mut recording, "contest offsets", &offsets)?;
+        let candidate_buffer = sent(device, &mut recording, "contest candidates", &candidates)?;
+        let arrival_buffer = sent(device, &mut recording, "contest arrivals", &arrivals)?;
+        let vacant_buffer = sent(device, &mut recording, "contest vacants", &vacants)?;
+        let score_buffer = sent(device, &mut recording, "contest scores", &scores)?;
         let of_requests = |device: &mut Device, label| device.create::<u32>(label, requests);
         let winners = of_requests(device, "contest winners")?;
         let taken = of_requests(device, "contest columns")?;
@@ -133,7 +134,6 @@ impl Resident {
             candidates: &candidate_buffer,
             candidate_count: count,
         };
-        let mut recording = Recording::new();
         let signed = |value: f32| (value * 65_536.0).round() as i32;
         let drive = Drive { weights: SCORER_WEIGHTS.map(signed), bias: signed(BIAS), window_us: WINDOW_US };
         ttfs_encode::record(&mut recording, &drive, &batch, &score_buffer, &currents, &times);

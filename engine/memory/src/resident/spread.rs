@@ -7,7 +7,7 @@ use cortexkg_compute::{Device, Recording};
 use rustc_hash::FxHashMap;
 
 use crate::Error;
-use crate::resident::GraphCopy;
+use crate::resident::{GraphCopy, sent};
 use crate::settings::RecallSettings;
 use crate::state::graph::EdgeClass;
 
@@ -140,14 +140,15 @@ impl GraphCopy {
             }
             starts.push(seed_nodes.len() as u32);
         }
-        let classes = device.upload("spread classes", &Class::table(&classes(spreading.settings)))?;
-        let lane_starts = device.upload("spread lanes", &starts)?;
-        let seed_nodes = device.upload("spread seeds", &seed_nodes)?;
-        let seed_drives = device.upload("spread drives", &drives)?;
-        let seed_gates = device.upload("spread gates", &gates)?;
+        let mut recording = Recording::new();
+        let table = Class::table(&classes(spreading.settings));
+        let classes = sent(device, &mut recording, "spread classes", &table)?;
+        let lane_starts = sent(device, &mut recording, "spread lanes", &starts)?;
+        let seed_nodes = sent(device, &mut recording, "spread seeds", &seed_nodes)?;
+        let seed_drives = sent(device, &mut recording, "spread drives", &drives)?;
+        let seed_gates = sent(device, &mut recording, "spread gates", &gates)?;
         let fired_len = device.create("spread fired_len", lanes.len())?;
         let fired = device.create("spread fired", lanes.len() * params.fired_max as usize * FIRED_WORDS)?;
-        let mut recording = Recording::new();
         kernel::record(
             &mut recording,
             &params,

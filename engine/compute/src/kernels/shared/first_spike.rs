@@ -6,6 +6,8 @@
 //! gets the same microsecond. The largest error against the real formula is under 0.55 us: half a microsecond of
 //! rounding, 0.04 of the linear step; a test goes through all currents.
 
+use crate::source::{Constant, Text};
+
 /// 1.0 in Q16.
 pub const ONE: u32 = 1 << 16;
 /// Time constant of the membrane.
@@ -18,6 +20,24 @@ pub const CURRENT_INSTANT: u32 = 64_881;
 pub const NO_SPIKE: u32 = u32::MAX;
 /// No spike is later: that of `CURRENT_MIN`.
 pub const TIME_US_MAX: u32 = 46_050;
+
+/// The same code for WGSL forms.
+pub(crate) static WGSL: Text =
+    Text { constants: CONSTANTS, text: include_str!("../../../../../shaders/shared/first_spike.wgsl") };
+
+/// And for CUDA forms.
+pub(crate) static CUDA: Text =
+    Text { constants: CONSTANTS, text: include_str!("../../../../../kernels/shared/first_spike.cuh") };
+
+const CONSTANTS: &[(&str, Constant)] = &[
+    ("ONE", Constant::U32(ONE)),
+    ("CURRENT_MIN", Constant::U32(CURRENT_MIN)),
+    ("CURRENT_INSTANT", Constant::U32(CURRENT_INSTANT)),
+    ("NO_SPIKE", Constant::U32(NO_SPIKE)),
+    ("OCTAVE", Constant::U32(OCTAVE)),
+    ("STEPS", Constant::U32(STEPS as u32)),
+    ("HALF_OCTAVE", Constant::Table(&HALF_OCTAVE)),
+];
 
 const STEPS: usize = 256;
 /// -tau ln(x) with 16 fractional bits, at x = (256 + i) / 512.
