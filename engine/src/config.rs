@@ -48,6 +48,9 @@ pub struct Config {
     /// Loses each device after so many submissions: a fault for tests.
     #[doc(hidden)]
     pub device_lost_after: Option<u64>,
+    /// Opens this in place of all that is said of the device above: twins, and programs that play a card, for tests.
+    #[doc(hidden)]
+    pub device_instead: Option<cortexkg_compute::DeviceOptions>,
 }
 
 impl Config {
@@ -67,6 +70,7 @@ impl Config {
             learn_from_recall: true,
             recall: cortexkg_memory::RecallSettings::default(),
             device_lost_after: None,
+            device_instead: None,
         }
     }
 

@@ -455,6 +455,9 @@ impl Config {
     /// The compute crate's choice for this setting.
     pub(crate) fn device_options(&self) -> cortexkg_compute::DeviceOptions {
         use cortexkg_compute::DeviceChoice;
+        if let Some(instead) = &self.device_instead {
+            return instead.clone();
+        }
         let choice = match self.device {
             crate::DeviceKind::Auto => DeviceChoice::Auto,
             crate::DeviceKind::Cpu => DeviceChoice::Cpu,
@@ -466,7 +469,7 @@ impl Config {
             memory_bytes_max: self.device_bytes_max,
             threads: self.threads,
             lost_after: self.device_lost_after,
-            code_cache: Some(std::sync::Arc::new(CodeFolder::at(self.data.join("compiled")))),
+            code_cache: Some(Arc::new(CodeFolder::at(self.data.join("compiled")))),
             ..Default::default()
         }
     }

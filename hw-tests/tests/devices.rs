@@ -1,19 +1,14 @@
 //! Which devices open here. A missing one is printed, and fails the test if `CORTEXKG_REQUIRE_DEVICE` asks for it.
 
-use cortexkg_compute::{Device, DeviceChoice, DeviceOptions};
+use cortexkg_compute::{Device, DeviceChoice};
+use cortexkg_hw_tests::{cards, options, required};
 
 #[test]
 fn required_devices_open() {
-    let required = std::env::var("CORTEXKG_REQUIRE_DEVICE").unwrap_or_default();
-    for choice in [DeviceChoice::Cpu, DeviceChoice::Wgpu, DeviceChoice::Cuda] {
-        let name = choice.to_string();
-        match Device::open(&DeviceOptions { choice, ..Default::default() }) {
-            Ok(device) => println!("{name}: {}", device.info().name),
-            Err(error) => {
-                let needed = name == "cpu" || required.split(',').any(|device| device.trim() == name);
-                assert!(!needed, "{name} does not open: {error}");
-                println!("SKIPPED {name}: {error}");
-            }
-        }
+    let cpu = Device::open(&options(DeviceChoice::Cpu, 1 << 30)).expect("the CPU");
+    println!("cpu: {}", cpu.info().name);
+    let found = cards();
+    for card in [DeviceChoice::Wgpu, DeviceChoice::Cuda] {
+        assert!(!required(&card) || found.contains(&card), "{card}");
     }
 }
