@@ -49,7 +49,7 @@ build_to() (
     -p cortexkg-compute --lib --test twins --features cortexkg-compute/wgpu,cortexkg-compute/cuda |
     copy_tests "$folder" compute-
   cargo test --locked --profile dist --no-run --message-format json \
-    -p cortexkg-hw-tests --tests --features cortexkg-hw-tests/wgpu,cortexkg-hw-tests/cuda |
+    -p cortexkg-hw-tests --test devices --test engine --test memory --features cortexkg-hw-tests/wgpu,cortexkg-hw-tests/cuda |
     copy_tests "$folder" hw-
 )
 
@@ -145,7 +145,7 @@ for device in "${devices[@]}"; do
   step "$device: every kernel, every case" 60 "$binaries/compute-twins" --nocapture every_kernel
   step "$device: the back end" 15 "$binaries/compute-compute" "backend::$device::tests" --test-threads 1
   step "$device: an import and many recalls" 30 env CORTEXKG_HW_MEMORIES=4000 "$binaries/hw-engine" --nocapture an_import
-  step "$device: the end of memory" 15 "$binaries/hw-memory" --nocapture --test-threads 1
+  step "$device: the end of memory" 15 "$binaries/hw-memory" --nocapture
 done
 for device in "${devices[@]}"; do
   if [[ $device != cuda ]]; then

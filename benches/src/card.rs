@@ -38,7 +38,8 @@ pub struct Card {
 }
 
 /// NVIDIA H200 SXM. Memory, multiprocessors and instructions a cycle as NVIDIA's data sheet and programming guide give them; the clock is
-/// what was seen under load. Assumed, and to be measured: atomics (100 to 150 G/s), launches (3 to 6 us), barriers (40 cycles).
+/// what was seen under load. Assumed, and to be measured: products of bytes at the rate of integers, atomics (100 to 150 G/s), launches
+/// (3 to 6 us), barriers (40 cycles).
 pub const H200: Card = Card {
     name: "NVIDIA H200",
     memory_bytes_per_s: 4.8e12,

@@ -76,7 +76,7 @@ pub fn run(args: &ImpliedArgs) -> anyhow::Result<ExitCode> {
             H200.dot_per_cycle
         ),
         format!(
-            "Assumed until measured: {} G atomics/s, {} us a launch, {} ns a barrier.",
+            "Assumed until measured: byte products at the rate of integers, {} G atomics/s, {} us a launch, {} ns a barrier.",
             H200.atomics_per_s / 1e9,
             H200.launch_s * 1e6,
             H200.barrier_s * 1e9

@@ -40,6 +40,8 @@ pub struct Shape {
     pub item: &'static str,
     /// How many.
     pub items: u64,
+    /// Workgroups that find something to do, at most.
+    pub workgroups_max: u64,
     /// Makes it, always the same.
     pub make: Box<dyn Fn() -> Case>,
     /// Counts what a dispatch does, from the input and from what it left in every binding.
@@ -65,7 +67,7 @@ impl Shape {
             }
             Err(_) => self.kernel.workgroups(&case.params).iter().map(|&groups| u64::from(groups)).product(),
         };
-        Spread { workgroups, threads }
+        Spread { workgroups: workgroups.min(self.workgroups_max), threads }
     }
 }
 

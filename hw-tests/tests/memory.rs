@@ -1,10 +1,19 @@
 //! The end of a device's memory is a refusal, and what was there before goes on.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use cortexkg_compute::kernels::weight_decay;
 use cortexkg_compute::{Buffer, Device, DeviceChoice, DeviceInfo, Error, Recording};
 use cortexkg_engine::Call;
 use cortexkg_hw_tests::world::{World, engine};
 use cortexkg_hw_tests::{cards, options};
+
+/// One test at a time: who fills a card leaves nothing to others.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    // A test that failed has let go of its devices.
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn all_devices() -> Vec<DeviceChoice> {
     std::iter::once(DeviceChoice::Cpu).chain(cards()).collect()
@@ -34,6 +43,7 @@ fn works(device: &mut Device) {
 
 #[test]
 fn a_small_budget_refuses_and_the_device_goes_on() {
+    let _alone = alone();
     for choice in all_devices() {
         let mut device = Device::open(&options(choice.clone(), 8 << 20)).expect("it opened before");
         works(&mut device);
@@ -52,6 +62,7 @@ fn a_small_budget_refuses_and_the_device_goes_on() {
 
 #[test]
 fn the_end_of_a_cards_memory_refuses_and_the_device_goes_on() {
+    let _alone = alone();
     for choice in cards() {
         let mut device = Device::open(&options(choice.clone(), 1 << 44)).expect("it opened before");
         let DeviceInfo { name, binding_bytes_max, .. } = device.info().clone();
@@ -70,6 +81,7 @@ fn the_end_of_a_cards_memory_refuses_and_the_device_goes_on() {
 
 #[test]
 fn an_engine_whose_device_is_full_refuses_to_store_and_goes_on_recalling() {
+    let _alone = alone();
     for choice in all_devices() {
         let folder = tempfile::tempdir().expect("a folder");
         let full = engine(folder.path(), options(choice.clone(), 1 << 20));

@@ -27,6 +27,7 @@ pub fn shapes() -> Vec<Shape> {
             name,
             item: "request",
             items: requests as u64,
+            workgroups_max: u64::MAX,
             make,
             count,
         };

@@ -25,6 +25,7 @@ pub fn shapes() -> Vec<Shape> {
                 name: format!("{nodes} nodes"),
                 item: "node",
                 items: nodes as u64,
+                workgroups_max: u64::MAX,
                 make: Box::new(move || make(nodes)),
                 count,
             });
@@ -33,21 +34,28 @@ pub fn shapes() -> Vec<Shape> {
         whole(&graph_rank::KERNEL, rank, count_rank);
         whole(&graph_triangles::KERNEL, triangles, count_triangles);
     }
-    let searches = [(Size::Small, 1 << 10, 64), (Size::Medium, 1 << 16, 256), (Size::Large, 1 << 20, 1_024)];
-    for (size, nodes, sources) in searches {
-        let mut searched = |kernel: &'static Kernel, make: fn(usize, usize) -> Case, count| {
-            all.push(Shape {
-                kernel,
-                size,
-                name: format!("{nodes} nodes, {sources} sources"),
-                item: "source",
-                items: sources as u64,
-                make: Box::new(move || make(nodes, sources)),
-                count,
-            });
-        };
-        searched(&graph_levels::KERNEL, levels, count_levels);
-        searched(&graph_betweenness::KERNEL, betweenness, count_betweenness);
+    // Betweenness leaves a number for each source and node, so fewer sources fill as much memory.
+    let searches = [
+        (Size::Small, 1 << 10, 64, 16),
+        (Size::Medium, 1 << 16, 256, 256),
+        (Size::Large, 1 << 20, 1_024, 64),
+    ];
+    for (size, nodes, of_levels, of_betweenness) in searches {
+        let mut searched =
+            |kernel: &'static Kernel, make: fn(usize, usize) -> Case, count, sources, of_workgroup: usize| {
+                all.push(Shape {
+                    kernel,
+                    size,
+                    name: format!("{nodes} nodes, {sources} sources"),
+                    item: "source",
+                    items: sources as u64,
+                    workgroups_max: sources.div_ceil(of_workgroup) as u64,
+                    make: Box::new(move || make(nodes, sources)),
+                    count,
+                });
+            };
+        searched(&graph_levels::KERNEL, levels, count_levels, of_levels, graph_levels::LANES);
+        searched(&graph_betweenness::KERNEL, betweenness, count_betweenness, of_betweenness, 1);
     }
     all
 }

@@ -25,6 +25,7 @@ pub fn shapes() -> Vec<Shape> {
             name: name.clone(),
             item: "neuron step",
             items: u64::from(neurons) * u64::from(STEPS),
+            workgroups_max: u64::MAX,
             make,
             count,
         };

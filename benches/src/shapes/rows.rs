@@ -23,6 +23,7 @@ pub fn shapes() -> Vec<Shape> {
             name: format!("{rows} rows of {DIM}"),
             item: "row",
             items: rows as u64,
+            workgroups_max: u64::MAX,
             make: Box::new(move || encoding(rows)),
             count: count_encoding,
         });
@@ -40,6 +41,7 @@ pub fn shapes() -> Vec<Shape> {
                 name: format!("{rows} rows of {DIM}, {queries} queries"),
                 item: "query",
                 items: queries as u64,
+                workgroups_max: u64::MAX,
                 make: Box::new(move || searching(rows, queries)),
                 count: count_searching,
             });

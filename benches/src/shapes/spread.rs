@@ -27,6 +27,7 @@ pub fn shapes() -> Vec<Shape> {
         name: format!("{nodes} nodes, {lanes} recalls"),
         item: "recall",
         items: lanes as u64,
+        workgroups_max: u64::MAX,
         make: Box::new(move || recalls(nodes, lanes)),
         count,
     };

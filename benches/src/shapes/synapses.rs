@@ -23,6 +23,7 @@ pub fn shapes() -> Vec<Shape> {
             name: format!("{count} synapses"),
             item: "synapse",
             items: count as u64,
+            workgroups_max: u64::MAX,
             make: Box::new(move || fading(count)),
             count: count_fading,
         });
@@ -34,6 +35,7 @@ pub fn shapes() -> Vec<Shape> {
             name: format!("{nodes} rows of {ROW}"),
             item: "synapse",
             items: (nodes * ROW) as u64,
+            workgroups_max: u64::MAX,
             make,
             count,
         };
@@ -63,7 +65,7 @@ fn count_fading(case: &Case, _: &[Vec<u8>]) -> Work {
 }
 
 fn scaling(nodes: usize) -> Case {
-    // Rows of 64 add up to twice this bound on average: all are scaled, again and again by a hair.
+    // The first dispatch scales every row; later ones find the bound kept, and move as much.
     let params = homeostasis::Params { nodes: nodes as u32, sum_max: WEIGHT_MAX };
     Case::new("scaling", &params).bind(&offsets(nodes)).bind(&weights(&mut Draw::new(2), nodes * ROW))
 }
