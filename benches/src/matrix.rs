@@ -81,7 +81,7 @@ pub fn run(args: &MatrixArgs) -> anyhow::Result<ExitCode> {
     table.remarks = vec![
         format!("Kernels on devices, {}. One dispatch, the quickest of {} passes.", today(), args.passes),
         "bytes: each number that is touched, once; share: of what the device copies a second, over 100 where caches serve.".into(),
-        "items_per_s and gb_per_s: by the device's clock where it has one, else by wall.".into(),
+        "items_per_s and gb_per_s: by the device's clock where it has one, on a CPU a second of CPU time (all threads), else by wall.".into(),
     ];
     for player in &players {
         table.remarks.push(format!("{}: copies {:.1} GB/s", player.name, player.copy_bytes_per_s / 1e9));
@@ -94,7 +94,7 @@ pub fn run(args: &MatrixArgs) -> anyhow::Result<ExitCode> {
             eprint!("{} on {}: ", shape.title(), player.name);
             match measure(&shape, &mut player.device, effort) {
                 Ok(measured) => {
-                    eprintln!("{:.1} us", measured.us());
+                    eprintln!("{:.1} us", measured.us(&player.device));
                     table.push(row(&shape, player, &measured));
                 }
                 Err(
@@ -148,7 +148,7 @@ fn open(args: &MatrixArgs) -> anyhow::Result<Vec<Player>> {
 }
 
 fn row(shape: &Shape, player: &Player, measured: &Measured) -> Vec<Value> {
-    let seconds = measured.us() / 1e6;
+    let seconds = measured.us(&player.device) / 1e6;
     let bytes = measured.work.least_bytes();
     let bytes_per_s = bytes as f64 / seconds;
     vec![

@@ -38,9 +38,11 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// The device's time if it told, else what passed.
-    pub fn us(&self) -> f64 {
-        self.device_us.unwrap_or(self.wall_us)
+    /// Time that paces are told by: the device's own if it has a clock, CPU time on a CPU, which others' work disturbs least, else
+    /// what passed.
+    pub fn us(&self, device: &Device) -> f64 {
+        let of_host = if is_cpu(device) { self.cpu_us } else { self.wall_us };
+        self.device_us.unwrap_or(of_host)
     }
 }
 
@@ -92,8 +94,12 @@ fn timed(device: &mut Device, recording: Recording) -> Result<(f64, f64, Option<
     Ok((times.0, times.1, reads.device_ns().map(|ns| ns as f64 / 1e9)))
 }
 
+fn is_cpu(device: &Device) -> bool {
+    device.info().threads > 0
+}
+
 /// Bytes a second that a device copies within its memory, read and written both counted: the best of some passes over a buffer that no
-/// cache holds. On a CPU one thread copies.
+/// cache holds. On a CPU one thread copies, and the second is one of CPU time.
 pub fn copy_bytes_per_s(device: &mut Device) -> Result<f64> {
     const COPIES: u64 = 4;
     let bytes = device.info().binding_bytes_max.min(256 << 20);
@@ -105,8 +111,8 @@ pub fn copy_bytes_per_s(device: &mut Device) -> Result<f64> {
         for _ in 0..4 {
             let mut recording = Recording::new();
             (0..COPIES).for_each(|_| recording.copy(&from, 0, &to, 0, len));
-            let (wall_s, _, device_s) = timed(device, recording)?;
-            best = best.min(device_s.unwrap_or(wall_s));
+            let (wall_s, cpu_s, device_s) = timed(device, recording)?;
+            best = best.min(device_s.unwrap_or(if is_cpu(device) { cpu_s } else { wall_s }));
         }
         device.destroy(to);
         Ok(best)

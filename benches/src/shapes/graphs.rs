@@ -41,19 +41,22 @@ pub fn shapes() -> Vec<Shape> {
         (Size::Large, 1 << 20, 1_024, 64),
     ];
     for (size, nodes, of_levels, of_betweenness) in searches {
-        let mut searched =
-            |kernel: &'static Kernel, make: fn(usize, usize) -> Case, count, sources, of_workgroup: usize| {
-                all.push(Shape {
-                    kernel,
-                    size,
-                    name: format!("{nodes} nodes, {sources} sources"),
-                    item: "source",
-                    items: sources as u64,
-                    workgroups_max: sources.div_ceil(of_workgroup) as u64,
-                    make: Box::new(move || make(nodes, sources)),
-                    count,
-                });
-            };
+        let mut searched = |kernel: &'static Kernel,
+                            make: fn(usize, usize) -> Case,
+                            count,
+                            sources: usize,
+                            of_workgroup: usize| {
+            all.push(Shape {
+                kernel,
+                size,
+                name: format!("{nodes} nodes, {sources} sources"),
+                item: "source",
+                items: sources as u64,
+                workgroups_max: sources.div_ceil(of_workgroup) as u64,
+                make: Box::new(move || make(nodes, sources)),
+                count,
+            });
+        };
         searched(&graph_levels::KERNEL, levels, count_levels, of_levels, graph_levels::LANES);
         searched(&graph_betweenness::KERNEL, betweenness, count_betweenness, of_betweenness, 1);
     }
