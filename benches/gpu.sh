@@ -11,13 +11,14 @@
 #   --steps PATTERN   only steps whose name matches this regular expression
 #   --size SIZE       largest shapes of the bench: small, medium or large (large)
 #   --soak MINUTES    length of the soak on each device (5)
+#   --profile NAME    how it is built: dist, or dev, which is sooner done (dist)
 #   --software        tries this script out where there is no card: Mesa's program stands for one, and no figures are kept
 #
 # It wants a driver, and libnvrtc.so.13 where the loader, CUDA_HOME or Python's packages have it. Vulkan and compute-sanitizer are used if
 # they are there.
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-binaries="" build="" out=gpu-run steps=. size=large soak=5 software=0
+binaries="" build="" out=gpu-run steps=. size=large soak=5 software=0 profile=dist
 while (($# > 0)); do
   case $1 in
     --binaries) binaries=$(realpath "$2") && shift ;;
@@ -27,6 +28,7 @@ while (($# > 0)); do
     --size) size=$2 && shift ;;
     --soak) soak=$2 && shift ;;
     --software) software=1 ;;
+    --profile) profile=$2 && shift ;;
     *) sed -n '2,/^set/s/^# \?//p' "${BASH_SOURCE[0]}" >&2 && exit 2 ;;
   esac
   shift
@@ -41,16 +43,18 @@ build_to() (
     features+=(--features "$package/wgpu,$package/cuda")
   done
   cd "$repository"
+  # Cargo calls its folder for `dev` otherwise.
+  built=${profile/dev/debug}
   target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
-  cargo build --locked --profile dist -p cortexkg -p cortexkg-benches "${features[@]}"
-  cp "$target/dist/cortexkg" "$target/dist/cortexkg-benches" "$folder"
+  cargo build --locked --profile "$profile" -p cortexkg -p cortexkg-benches "${features[@]}"
+  cp "$target/$built/cortexkg" "$target/$built/cortexkg-benches" "$folder"
   # Tests have a hash in their names, which cargo tells.
-  cargo test --locked --profile dist --no-run --message-format json \
+  cargo test --locked --profile "$profile" --no-run --message-format json \
     -p cortexkg-compute --lib --test twins --features cortexkg-compute/wgpu,cortexkg-compute/cuda |
     copy_tests "$folder" compute-
-  cargo test --locked --profile dist --no-run --message-format json \
-    -p cortexkg-hw-tests --test devices --test engine --test memory --features cortexkg-hw-tests/wgpu,cortexkg-hw-tests/cuda |
-    copy_tests "$folder" hw-
+  cargo test --locked --profile "$profile" --no-run --message-format json \
+    -p cortexkg-hw-tests --test hw --features cortexkg-hw-tests/wgpu,cortexkg-hw-tests/cuda |
+    copy_tests "$folder" ""
 )
 
 # Copies test programs that cargo names on standard input, as PREFIX and the name of the target.
@@ -132,7 +136,7 @@ if ((software)); then
   export CORTEXKG_SOFTWARE=1
   devices=(wgpu)
   matrix=(--size "$size" --software)
-elif CORTEXKG_REQUIRE_DEVICE=wgpu "$binaries/hw-devices" >/dev/null 2>&1; then
+elif CORTEXKG_REQUIRE_DEVICE=wgpu "$binaries/hw" devices >/dev/null 2>&1; then
   devices+=(wgpu)
 else
   absent "wgpu" "no card with a Vulkan driver opens"
@@ -141,11 +145,11 @@ fi
 step "what is here" 2 "$binaries/cortexkg" doctor
 for device in "${devices[@]}"; do
   export CORTEXKG_REQUIRE_DEVICE=$device
-  step "$device: opens" 5 "$binaries/hw-devices" --nocapture
+  step "$device: opens" 5 "$binaries/hw" --nocapture devices
   step "$device: every kernel, every case" 60 "$binaries/compute-twins" --nocapture every_kernel
   step "$device: the back end" 15 "$binaries/compute-compute" "backend::$device::tests" --test-threads 1
-  step "$device: an import and many recalls" 30 env CORTEXKG_HW_MEMORIES=4000 "$binaries/hw-engine" --nocapture an_import
-  step "$device: the end of memory" 15 "$binaries/hw-memory" --nocapture
+  step "$device: an import and many recalls" 30 env CORTEXKG_HW_MEMORIES=4000 "$binaries/hw" --nocapture engine::an_import
+  step "$device: the end of memory" 15 "$binaries/hw" --nocapture memory
 done
 for device in "${devices[@]}"; do
   if [[ $device != cuda ]]; then
@@ -168,7 +172,7 @@ CORTEXKG_REQUIRE_DEVICE=$(IFS=, && echo "${devices[*]}")
 export CORTEXKG_REQUIRE_DEVICE
 # On two forms of the CPU first, then on each card.
 minutes_max=$(awk -v each="$soak" -v devices=$((${#devices[@]} + 1)) 'BEGIN { print int(each * devices) + 10 }')
-step "soak" "$minutes_max" env CORTEXKG_SOAK_MINUTES="$soak" "$binaries/hw-engine" --nocapture soak
+step "soak" "$minutes_max" env CORTEXKG_SOAK_MINUTES="$soak" "$binaries/hw" --nocapture engine::soak
 
 echo "$(wc -l <table.txt) steps, $failed failed, $skipped skipped or passed in part" | tee -a table.txt
 ((failed == 0))

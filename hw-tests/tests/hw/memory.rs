@@ -1,19 +1,12 @@
 //! The end of a device's memory is a refusal, and what was there before goes on.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use cortexkg_compute::kernels::weight_decay;
 use cortexkg_compute::{Buffer, Device, DeviceChoice, DeviceInfo, Error, Recording};
 use cortexkg_engine::Call;
 use cortexkg_hw_tests::world::{World, engine};
 use cortexkg_hw_tests::{cards, options};
 
-/// One test at a time: who fills a card leaves nothing to others.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    // A test that failed has let go of its devices.
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use super::alone;
 
 fn all_devices() -> Vec<DeviceChoice> {
     std::iter::once(DeviceChoice::Cpu).chain(cards()).collect()

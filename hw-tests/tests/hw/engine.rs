@@ -7,6 +7,8 @@ use cortexkg_engine::{Call, EngineHandle};
 use cortexkg_hw_tests::world::{Answer, World, analyze, engine, memories};
 use cortexkg_hw_tests::{options, twins};
 
+use super::alone;
+
 /// Everything an engine is asked for, and what it recalled.
 fn everything(engine: &EngineHandle) -> Vec<Answer> {
     let mut world = World::new(1);
@@ -43,6 +45,7 @@ fn stayed(engine: &EngineHandle, asked: &DeviceChoice) -> bool {
 
 #[test]
 fn an_import_and_many_recalls_agree_on_two_devices() {
+    let _alone = alone();
     let folder = tempfile::tempdir().expect("a folder");
     let alone = everything(&engine(&folder.path().join("alone"), options(DeviceChoice::Cpu, 4 << 30)));
     assert!(
@@ -60,6 +63,7 @@ fn an_import_and_many_recalls_agree_on_two_devices() {
 
 #[test]
 fn soak() {
+    let _alone = alone();
     let minutes = std::env::var("CORTEXKG_SOAK_MINUTES").ok();
     let minutes = minutes.map(|text| text.parse::<f64>().expect("CORTEXKG_SOAK_MINUTES is a number"));
     let folder = tempfile::tempdir().expect("a folder");
