@@ -4,7 +4,7 @@
 # exit status is 0 only if none failed.
 #
 #   gpu.sh [--out FOLDER] ...          builds here and runs
-#   gpu.sh --build FOLDER              builds what a machine without compiler or network needs, 64 MiB at most; then there:
+#   gpu.sh --build FOLDER              builds, packed, what a machine without compiler or network needs, 64 MiB at most; there:
 #   gpu.sh --binaries FOLDER ...       runs what was built elsewhere
 #
 #   --out FOLDER      where log.txt, table.txt and the figures go (gpu-run)
@@ -70,17 +70,24 @@ copy_tests() {
 
 if [[ -n $build ]]; then
   build_to "$build"
+  gzip -9f "$build"/{cortexkg,cortexkg-benches,compute-compute,compute-twins,hw}
   cp "${BASH_SOURCE[0]}" "$build/gpu.sh"
   du -ab "$build" | sort -n
   bytes=$(du -sb "$build" | cut -f1)
   echo "$((bytes >> 20)) MiB of 64"
   exit $((bytes > 64 << 20))
 fi
+unpacked=$(mktemp -d)
+trap 'rm -rf "$unpacked"' EXIT
 if [[ -z $binaries ]]; then
-  binaries=$(mktemp -d)
-  trap 'rm -rf "$binaries"' EXIT
-  build_to "$binaries"
+  build_to "$unpacked"
+else
+  for program in "$binaries"/*.gz; do
+    gunzip -c "$program" >"$unpacked/$(basename "$program" .gz)"
+  done
+  chmod +x "$unpacked"/*
 fi
+binaries=$unpacked
 mkdir -p "$out"
 out=$(realpath "$out")
 cd "$out"
