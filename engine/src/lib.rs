@@ -6,6 +6,7 @@
 //!
 //! This crate must not know tokio, tonic, JSON or HTTP.
 
+mod code_folder;
 pub mod columns;
 mod config;
 mod error;

@@ -11,6 +11,7 @@ use cortexkg_memory::resident::Resident;
 use cortexkg_memory::store::{Decision, NewMemory, store_batch};
 use cortexkg_memory::{RecallSettings, State, TenantId, Timestamp, analyze, answer, change, learn, retrieve};
 
+use crate::code_folder::CodeFolder;
 use crate::handle::{Shared, Statistics};
 use crate::history::History;
 use crate::opener::Opener;
@@ -466,6 +467,7 @@ impl Config {
             memory_bytes_max: self.device_bytes_max,
             threads: self.threads,
             lost_after: self.device_lost_after,
+            code_cache: Some(Arc::new(CodeFolder::at(self.data.join("compiled")))),
             ..Default::default()
         }
     }

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     bench, bench_allocation, bench_search, bench_spiking, bench_spread, config, doctor, eval,
-    eval_allocation, export, import, mcp, model, recall, reembed, simulate, verify,
+    eval_allocation, export, health, import, mcp, model, recall, reembed, simulate, verify,
 };
 use crate::settings::{Device, Flag, Settings};
 use crate::{serve, telemetry};
@@ -67,6 +67,8 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// Print every setting with its default and its meaning, as a settings file.
     Config,
+    /// Ask a running server how it fares; exits with 1 unless it is ready.
+    Health(health::HealthArgs),
     /// Tell what works here and what does not.
     Doctor(JsonArgs),
     /// Embedding models: what is here, and how to get more.
@@ -145,6 +147,7 @@ impl Cli {
             Command::Bench(BenchCommand::Spread(args)) => bench_spread::run(&settings, &args),
             Command::Simulate(args) => simulate::run(&settings, &args),
             Command::Config => config::run(),
+            Command::Health(args) => health::run(&settings, &args),
             Command::Doctor(args) => doctor::run(&settings, args.json),
             Command::Model(command) => model::run(&settings, &command),
             Command::Reembed(args) => reembed::run(&settings, args.json),

@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod eval;
 pub mod eval_allocation;
 pub mod export;
+pub mod health;
 pub mod import;
 pub mod mcp;
 pub mod model;

@@ -6,7 +6,7 @@ use crate::Result;
 use crate::buffer::{AnyBuffer, Buffer};
 use crate::device::Device;
 use crate::element::Stored;
-use crate::kernel::{Kernel, Params};
+use crate::kernel::{Binding, Kernel, Params};
 use crate::recording::{Command, Recording};
 
 /// Parameters and initial contents of every binding, in order.
@@ -35,6 +35,28 @@ impl Case {
 
     /// Runs one dispatch of `kernel` on this case and gives the bytes of every binding afterwards.
     pub fn play(&self, kernel: &'static Kernel, device: &mut Device) -> Result<Vec<Vec<u8>>> {
+        let mut recording = Recording::new();
+        let placed = self.place(kernel, device, &mut recording)?;
+        placed.dispatch(&mut recording);
+        let reads: Vec<_> = placed.words.iter().map(|buffer| recording.read_all(buffer)).collect();
+        let played = device.run(recording);
+        placed.take_away(device);
+        let played = played?;
+        let bytes = |(read, initial): (_, &Vec<u8>)| {
+            let mut bytes = bytemuck::cast_slice(played.get(read)).to_vec();
+            bytes.truncate(initial.len());
+            bytes
+        };
+        Ok(reads.iter().zip(&self.buffers).map(bytes).collect())
+    }
+
+    /// Makes its buffers on a device and records what fills them; all or none of them.
+    pub fn place(
+        &self,
+        kernel: &'static Kernel,
+        device: &mut Device,
+        recording: &mut Recording,
+    ) -> Result<Placed> {
         assert!(
             self.params.len() == kernel.params.len(),
             "{}: {}: params, this is a bug",
@@ -43,31 +65,47 @@ impl Case {
         );
         let fits = self.buffers.len() == kernel.bindings.len();
         assert!(fits, "{}: {}: buffers, this is a bug", kernel.name, self.name);
-        let mut recording = Recording::new();
         // Whole words, whatever the elements are; the kernel sees just the elements.
-        let mut words: Vec<Buffer<u32>> = Vec::new();
+        let words = device.all_or_nothing(|device| {
+            let create = |(bytes, binding): (&Vec<u8>, &Binding)| {
+                device.create::<u32>(binding.name, bytes.len().div_ceil(4))
+            };
+            self.buffers.iter().zip(kernel.bindings).map(create).collect::<Result<Vec<_>>>()
+        })?;
         let mut bound = Vec::new();
-        for (bytes, binding) in self.buffers.iter().zip(kernel.bindings) {
-            let mut padded = bytes.clone();
-            padded.resize(bytes.len().next_multiple_of(4), 0);
-            let buffer = device.create(binding.name, padded.len() / 4)?;
-            let values: Vec<u32> = padded.chunks_exact(4).map(bytemuck::pod_read_unaligned).collect();
-            recording.write(&buffer, 0, &values);
+        for ((bytes, binding), buffer) in self.buffers.iter().zip(kernel.bindings).zip(&words) {
+            let mut values: Vec<u32> = bytes.chunks_exact(4).map(bytemuck::pod_read_unaligned).collect();
+            let rest = bytes.chunks_exact(4).remainder();
+            let mut last = [0; 4];
+            last[..rest.len()].copy_from_slice(rest);
+            values.extend((!rest.is_empty()).then(|| u32::from_ne_bytes(last)));
+            recording.write(buffer, 0, &values);
             let len = bytes.len() / binding.element.bytes();
             bound.push(AnyBuffer { element: binding.element, len, ..buffer.erase() });
-            words.push(buffer);
         }
-        recording.push(Command::Dispatch { kernel, params: self.params.clone(), buffers: bound });
-        let reads: Vec<_> = words.iter().map(|buffer| recording.read_all(buffer)).collect();
-        let played = device.run(recording);
-        words.into_iter().for_each(|buffer| device.destroy(buffer));
-        let played = played?;
-        let bytes = |(read, initial): (_, &Vec<u8>)| {
-            let mut bytes = bytemuck::cast_slice(played.get(read)).to_vec();
-            bytes.truncate(initial.len());
-            bytes
-        };
-        Ok(reads.iter().zip(&self.buffers).map(bytes).collect())
+        Ok(Placed { kernel, params: self.params.clone(), bound, words })
+    }
+}
+
+/// A case whose buffers lie on a device, for those who play it more than once.
+#[derive(Debug)]
+pub struct Placed {
+    kernel: &'static Kernel,
+    params: Vec<u32>,
+    bound: Vec<AnyBuffer>,
+    words: Vec<Buffer<u32>>,
+}
+
+impl Placed {
+    /// Records one dispatch, on whatever the last one left.
+    pub fn dispatch(&self, recording: &mut Recording) {
+        let (params, buffers) = (self.params.clone(), self.bound.clone());
+        recording.push(Command::Dispatch { kernel: self.kernel, params, buffers });
+    }
+
+    /// Frees its buffers.
+    pub fn take_away(self, device: &mut Device) {
+        self.words.into_iter().for_each(|buffer| device.destroy(buffer));
     }
 }
 

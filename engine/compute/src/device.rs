@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::backend::cpu::{Cpu, Form};
 #[cfg(feature = "cuda")]
@@ -16,6 +17,7 @@ use crate::backend::twin::Twin;
 use crate::backend::wgpu::Wgpu;
 use crate::backend::{Backend, Reads, Receipt};
 use crate::buffer::{AnyBuffer, Buffer, BufferId};
+use crate::code_cache::CodeCache;
 use crate::element::Stored;
 use crate::kernel::Kernel;
 use crate::recording::{Command, Recording};
@@ -97,6 +99,8 @@ pub struct DeviceOptions {
     /// Lets `Wgpu` be a program that plays a card, for tests: such programs are slower than the CPU forms, and not right about
     /// large work.
     pub software: bool,
+    /// Where code compiled for a card is kept from one opening to the next; nowhere unless the caller knows a place.
+    pub code_cache: Option<Arc<dyn CodeCache>>,
     /// Loses the device when so many submissions are under way: a fault for tests of those who must survive it.
     pub lost_after: Option<u64>,
 }
@@ -110,6 +114,7 @@ impl Default for DeviceOptions {
             binding_bytes_max: None,
             simd: Simd::detect(),
             software: false,
+            code_cache: None,
             lost_after: None,
         }
     }
@@ -349,7 +354,10 @@ fn open_backend(
         #[cfg(not(feature = "wgpu"))]
         DeviceChoice::Wgpu => Err(no_back_end("this build has no wgpu back end")),
         #[cfg(feature = "cuda")]
-        DeviceChoice::Cuda => Ok((Box::new(Cuda::open().map_err(|why| no_back_end(&why))?), None)),
+        DeviceChoice::Cuda => {
+            let opened = Cuda::open(options.code_cache.clone()).map_err(|why| no_back_end(&why))?;
+            Ok((Box::new(opened), None))
+        }
         #[cfg(not(feature = "cuda"))]
         DeviceChoice::Cuda => Err(no_back_end("this build has no CUDA back end")),
         DeviceChoice::Twin(left, right) => {

@@ -1,8 +1,9 @@
 //! One matrix: every kernel, on every one of its cases, on every device, against the kernel's reference.
 //!
-//! `CORTEXKG_TEST_SEED` repeats a failing run. A device that this machine or build does not have is printed as
-//! skipped, and so is a kernel that a device is too small for; `CORTEXKG_REQUIRE_DEVICE` (names with commas, such as
-//! `cuda,wgpu`) turns the skip into a failure. A kernel whose descriptor says why it has no form for a device is printed.
+//! `CORTEXKG_TEST_SEED` repeats a failing run, `CORTEXKG_TEST_KERNELS` (names with commas) takes some kernels alone. A device that
+//! this machine or build does not have is printed as skipped, and so is a kernel that a device is too small for;
+//! `CORTEXKG_REQUIRE_DEVICE` (names with commas, such as `cuda,wgpu`) turns the skip into a failure. A kernel whose descriptor says
+//! why it has no form for a device is printed.
 
 use cortexkg_compute::simd::Simd;
 use cortexkg_compute::{
@@ -70,6 +71,16 @@ fn excused(kernel: &'static Kernel, device: &mut Device) -> Option<String> {
     (kernel.source(target).is_err() || !required(asked)).then(|| error.to_string())
 }
 
+/// Every kernel, or those that `CORTEXKG_TEST_KERNELS` names.
+fn kernels() -> Vec<&'static Kernel> {
+    let named = std::env::var("CORTEXKG_TEST_KERNELS").unwrap_or_default();
+    let named: Vec<&str> = named.split(',').filter(|name| !name.is_empty()).collect();
+    for name in &named {
+        assert!(KERNELS.iter().any(|kernel| kernel.name == *name), "CORTEXKG_TEST_KERNELS: no kernel {name}");
+    }
+    KERNELS.iter().copied().filter(|kernel| named.is_empty() || named.contains(&kernel.name)).collect()
+}
+
 fn seed() -> u64 {
     match std::env::var("CORTEXKG_TEST_SEED") {
         Ok(text) => text.parse().expect("CORTEXKG_TEST_SEED is a number"),
@@ -102,7 +113,7 @@ fn every_kernel_on_every_case_and_device_agrees_with_its_reference() {
     let mut devices: Vec<(String, Device)> =
         contenders().into_iter().filter_map(|c| open(&c).map(|device| (c.name, device))).collect();
     let mut failures = Vec::new();
-    for &kernel in KERNELS {
+    for kernel in kernels() {
         let cases = (kernel.cases)(seed);
         assert!(!cases.is_empty(), "{} has no cases", kernel.name);
         let mut excuses = vec![None; devices.len()];

@@ -3,14 +3,15 @@
 //! Nothing of CUDA is needed to build it or to start a program that has it. A recording becomes work in one stream: what it writes
 //! is copied by way of the driver's own staging, what it reads is gathered on the card and comes back in one copy to pinned memory.
 //! Memory is taken and freed in the order of the stream, so what is under way still has what it uses. The back end knows no kernel:
-//! texts are compiled for the card at hand when they are first wanted, and kept as long as the device; a kernel takes one struct,
-//! its `Arguments`, by value.
+//! texts are compiled for the card at hand when they are first wanted, and kept as long as the device, or longer in a cache that
+//! whoever opens it brings; a kernel takes one struct, its `Arguments`, by value.
 //!
 //! A failure half-way through a recording leaves buffers in a state nobody knows, so whatever fails there but for memory loses the
 //! device, and memory is taken before anything of a recording has begun. A device that is lost stays lost.
 
 mod arguments;
 mod cards;
+mod kept;
 mod nvrtc;
 
 use std::collections::HashMap;
@@ -30,6 +31,7 @@ use self::arguments::Arguments;
 use super::{Backend, BackendInfo, Reads, Receipt};
 use crate::aligned::AlignedBytes;
 use crate::buffer::{AnyBuffer, BufferId};
+use crate::code_cache::CodeCache;
 use crate::kernel::{Kernel, Target};
 use crate::recording::{Command, Recording};
 use crate::source::{Scratch, Source};
@@ -50,6 +52,9 @@ pub(crate) struct Cuda {
     info: BackendInfo,
     /// Architecture that texts are compiled for, such as `sm_90`.
     arch: String,
+    /// Major and minor number of the compiler.
+    compiler: (i32, i32),
+    code_cache: Option<Arc<dyn CodeCache>>,
     context: Arc<CudaContext>,
     stream: Arc<CudaStream>,
     buffers: HashMap<BufferId, CudaSlice<u8>>,
@@ -82,7 +87,7 @@ struct Pending {
 
 impl Cuda {
     /// Opens the first card that CUDA shows, or says what is missing.
-    pub fn open() -> std::result::Result<Self, String> {
+    pub fn open(code_cache: Option<Arc<dyn CodeCache>>) -> std::result::Result<Self, String> {
         driver_is_there()?;
         if !nvrtc::is_present() {
             return Err("no CUDA compiler found (libnvrtc of CUDA 13)".into());
@@ -93,11 +98,13 @@ impl Cuda {
                 "the CUDA compiler found is {major}.{minor}, older than {COMPILER_MAJOR_MIN}"
             ));
         }
-        let opened = catch_unwind(Cuda::connect).map_err(|_| LACKING.to_owned())?;
-        opened.map_err(|error| format!("the CUDA driver refuses: {}", words(error)))
+        let opened = catch_unwind(|| Cuda::connect((major, minor))).map_err(|_| LACKING.to_owned())?;
+        let mut opened = opened.map_err(|error| format!("the CUDA driver refuses: {}", words(error)))?;
+        opened.code_cache = code_cache;
+        Ok(opened)
     }
 
-    fn connect() -> std::result::Result<Self, DriverError> {
+    fn connect(compiler: (i32, i32)) -> std::result::Result<Self, DriverError> {
         let context = CudaContext::new(0)?;
         // SAFETY: all memory is used by one stream alone, so nobody has to wait for others' use of it.
         unsafe { context.disable_event_tracking() };
@@ -116,6 +123,8 @@ impl Cuda {
         Ok(Cuda {
             info,
             arch,
+            compiler,
+            code_cache: None,
             context,
             stream,
             buffers,
@@ -202,8 +211,25 @@ impl Cuda {
     /// A kernel's text as code on the card, or why there is none.
     fn compiled(&self, kernel: &'static Kernel) -> std::result::Result<Prepared, String> {
         let source = kernel.source(Target::Cuda)?;
-        let cubin = nvrtc::compile(kernel.name, &source.text(kernel), &self.arch)?;
-        let module = self.context.load_module(Ptx::from_binary(cubin)).map_err(words)?;
+        let (text, cache) = (source.text(kernel), self.code_cache.as_deref());
+        let key = cache.map(|_| kept::key(&text, &self.arch, self.compiler));
+        let kept = cache.zip(key.as_deref());
+        // Code that the driver refuses is compiled anew, like code that is not there.
+        let found = kept.and_then(|(cache, key)| kept::get(cache, key));
+        if let Some(Ok(prepared)) = found.map(|code| self.loaded(source, code)) {
+            return Ok(prepared);
+        }
+        let code = nvrtc::compile(kernel.name, &text, &self.arch)?;
+        let prepared = self.loaded(source, code.clone())?;
+        if let Some((cache, key)) = kept {
+            kept::put(cache, key, &code);
+        }
+        Ok(prepared)
+    }
+
+    /// Machine code on the card.
+    fn loaded(&self, source: &'static Source, code: Vec<u8>) -> std::result::Result<Prepared, String> {
+        let module = self.context.load_module(Ptx::from_binary(code)).map_err(words)?;
         let entry = |name: &&str| module.load_function(&format!("kernel_{name}")).map_err(words);
         let entries = source.entries.iter().map(entry).collect::<std::result::Result<_, String>>()?;
         Ok(Prepared { source, entries })

@@ -42,6 +42,7 @@ use crate::recording::Recording;
 use crate::simd::{DECAYS, FLUSH_STEPS, Real, TILE, philox};
 use crate::source::{Constant, Scratch, Source, Text};
 
+pub use cases::beginning;
 #[cfg(test)]
 pub(crate) use cases::random_description;
 pub use tables::{

@@ -8,7 +8,7 @@ use std::ffi::{CString, c_char};
 use cudarc::nvrtc::{result, sys};
 
 /// As texts are compiled in tests without a card too: floats that are those of a host, nothing fused.
-const OPTIONS: [&str; 2] = ["--std=c++17", "--fmad=false"];
+pub(super) const OPTIONS: [&str; 2] = ["--std=c++17", "--fmad=false"];
 
 /// If the compiler's library is found.
 pub(super) fn is_present() -> bool {

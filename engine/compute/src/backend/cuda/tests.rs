@@ -1,14 +1,17 @@
 //! What is special about this back end. Most of it wants a card, or the one that the host plays (`.ci/cuda_card.sh`).
 
+use std::sync::Arc;
+
 use cudarc::driver::DriverError;
 use cudarc::driver::sys::CUresult;
 
-use super::{Arguments, Cuda};
+use super::kept::tests::InMemory;
+use super::{Arguments, Backend as _, Cuda, kept};
 use crate::device::{Device, DeviceChoice, DeviceOptions};
 use crate::kernels::shared::plasticity::WEIGHT_MAX;
 use crate::kernels::{KERNELS, graph_levels, similarity_topk, weight_decay};
 use crate::recording::Recording;
-use crate::{Case, Draw, Error};
+use crate::{Case, CodeCache, Draw, Error};
 
 #[test]
 fn arguments_are_pointers_then_parameters() {
@@ -26,7 +29,12 @@ fn every_kernel_has_room_for_its_arguments() {
 
 /// The back end, or nothing after saying why; a failure if it is required.
 fn open() -> Option<Cuda> {
-    match Cuda::open() {
+    open_with(None)
+}
+
+fn open_with(cache: Option<Arc<InMemory>>) -> Option<Cuda> {
+    let cache = cache.map(|cache| cache as Arc<dyn CodeCache>);
+    match Cuda::open(cache) {
         Ok(opened) => Some(opened),
         Err(why) => {
             let required = std::env::var("CORTEXKG_REQUIRE_DEVICE").unwrap_or_default();
@@ -173,4 +181,29 @@ fn work_tells_how_long_it_took() {
     weight_decay::record(&mut recording, &buffer, 100_000, 9, 9);
     let told = card.run(recording).expect("one dispatch").device_ns();
     assert!(told.is_some_and(|ns| ns > 0), "{told:?}");
+}
+
+#[test]
+fn code_that_was_kept_is_not_compiled_again_unless_it_is_damaged() {
+    let cache = Arc::new(InMemory::default());
+    let kernel = &weight_decay::KERNEL;
+    let compiled = || {
+        let mut backend = open_with(Some(Arc::clone(&cache)))?;
+        backend.prepare(kernel).expect("a kernel with a form");
+        // Wherever the code came from, it plays.
+        let (mut card, mut law) = (device(backend), law());
+        let case = &(kernel.cases)(3)[0];
+        assert!(
+            case.play(kernel, &mut card).expect("a card") == case.play(kernel, &mut law).expect("the CPU")
+        );
+        Some(*cache.puts.lock().expect("no panic"))
+    };
+    let Some(first) = compiled() else { return };
+    assert_eq!((first, compiled()), (1, Some(1)));
+    let name = cache.entries.lock().expect("no panic").keys().next().expect("put before").clone();
+    cache.entries.lock().expect("no panic").get_mut(&name).expect("put before").truncate(40);
+    assert_eq!(compiled(), Some(2), "a truncated entry");
+    kept::put(&*cache, &name, b"whole, but no code\0");
+    assert_eq!(compiled(), Some(4), "one that the driver refuses");
+    assert_eq!(compiled(), Some(4));
 }

@@ -1,5 +1,6 @@
 //! Small random networks with every feature.
 
+use crate::Result;
 use crate::case::{Case, Draw};
 use crate::network::{
     Description, Layout, Lif, Poisson, Population, Projection, Stdp, Values, Wiring, lay_out,
@@ -130,6 +131,28 @@ fn case<T: Real>(
         .bind(&spikes)
         .bind(&layout.plastic)
         .bind(&layout.marks)
+}
+
+/// A network that begins, about to run so many steps, in as many blocks as there are threads for.
+pub fn beginning<T: Real>(description: &Description, steps: u32, blocks: usize) -> Result<Case> {
+    let layout: Layout<T> = lay_out(description, &[description.seed], blocks, u64::MAX)?;
+    let mut params = layout.params;
+    (params.steps, params.ring_steps) = (steps, params.horizon + steps);
+    let cells = params.neurons as usize;
+    let name = format!("{cells} neurons, {steps} steps");
+    Ok(Case::new(name, &params)
+        .bind(&layout.constants)
+        .bind(&layout.tables)
+        .bind(&layout.starts)
+        .bind(&layout.synapses)
+        .bind(&layout.columns)
+        .bind(&layout.drives)
+        .bind(&vec![0i32; 2 * cells])
+        .bind(&layout.state)
+        .bind(&layout.releases)
+        .bind(&vec![0u32; cells / 32 * params.ring_steps as usize])
+        .bind(&layout.plastic)
+        .bind(&layout.marks))
 }
 
 pub(super) fn cases<T: Real>(seed: u64) -> Vec<Case> {

@@ -1,0 +1,110 @@
+//! Spiking networks: balanced ones of Brunel's kind, some hundred steps of them.
+
+use cortexkg_compute::kernels::network_run::{self, NetworkParams};
+use cortexkg_compute::kernels::network_run_f64;
+use cortexkg_compute::network::{Description, Lif, Population, Projection, Values, Wiring};
+use cortexkg_compute::{Case, Element};
+
+use super::{Shape, Size, numbers, params};
+use crate::work::Work;
+
+/// Steps of a dispatch, .1 ms each.
+const STEPS: u32 = 200;
+const SYNAPSES: usize = 3;
+const SPIKES: usize = 9;
+
+/// From small to large. The last is as large as the microcircuit of Potjans and Diesmann.
+pub fn shapes() -> Vec<Shape> {
+    let mut all = Vec::new();
+    let sizes = [(Size::Small, 1_000, 100), (Size::Medium, 20_000, 1_000), (Size::Large, 77_000, 3_900)];
+    for (size, neurons, in_degree) in sizes {
+        let name = format!("{neurons} neurons of {in_degree} synapses, {STEPS} steps");
+        let shape = |kernel, make: Box<dyn Fn() -> Case>| Shape {
+            kernel,
+            size,
+            name: name.clone(),
+            item: "neuron step",
+            items: u64::from(neurons) * u64::from(STEPS),
+            workgroups_max: u64::MAX,
+            make,
+            count,
+        };
+        let make = Box::new(move || beginning::<f32>(neurons, in_degree));
+        all.push(shape(&network_run::KERNEL, make));
+        if size < Size::Large {
+            let make = Box::new(move || beginning::<f64>(neurons, in_degree));
+            all.push(shape(&network_run_f64::KERNEL, make));
+        }
+    }
+    all
+}
+
+fn beginning<T: cortexkg_compute::simd::Real>(neurons: u32, in_degree: u32) -> Case {
+    let neuron = Lif {
+        c_pf: 250.0,
+        tau_m_ms: 20.0,
+        tau_ex_ms: 0.5,
+        tau_in_ms: 0.5,
+        rest_mv: 0.0,
+        threshold_mv: 20.0,
+        reset_mv: 10.0,
+        refractory_ms: 2.0,
+    };
+    let population = |name: &str, size| Population {
+        name: name.to_owned(),
+        size,
+        neuron,
+        current_pa: Values::All(375.0),
+        potential_mv: Values::Uniform { low: 10.0, high: 20.0, seed: None },
+        poisson: None,
+    };
+    let excitatory = neurons / 5 * 4;
+    // The weight that keeps the network balanced falls as the number of synapses rises.
+    let weight = 122.895 * 400.0 / f64::from(in_degree);
+    let projection = |source: usize, target: usize| Projection {
+        source,
+        target,
+        wiring: Wiring::InDegree { count: in_degree / 5 * if source == 0 { 4 } else { 1 }, autapses: true },
+        weight_pa: Values::All(if source == 0 { weight } else { -8.0 * weight }),
+        delay_ms: Values::All(1.5),
+        stdp: None,
+    };
+    let description = Description {
+        step_ms: 0.1,
+        seed: 10,
+        populations: vec![population("E", excitatory), population("I", neurons - excitatory)],
+        projections: vec![projection(0, 0), projection(0, 1), projection(1, 0), projection(1, 1)],
+    };
+    network_run::beginning::<T>(&description, STEPS, 2).expect("a network that keeps the rules")
+}
+
+fn count(case: &Case, played: &[Vec<u8>]) -> Work {
+    let NetworkParams { steps, neurons, bundles, blocks, horizon, .. } = params(case);
+    let [steps, neurons, bundles, blocks] = [steps, neurons, bundles, blocks].map(u64::from);
+    // Drives lie beside a number a neuron.
+    let width = (case.buffers[5].len() as u64) / neurons;
+    let spikes: Vec<u32> = numbers(&played[SPIKES]);
+    // What fires within the last delay arrives after the end.
+    let arriving = (steps - u64::from(horizon).min(steps)) * neurons / 32;
+    let fired: u64 = spikes[..arriving as usize].iter().map(|word| u64::from(word.count_ones())).sum();
+    let synapses = case.buffers[SYNAPSES].len() as u64 / 2;
+    let events = fired * synapses / neurons;
+    // Inbox and sums, then state, drive, release and spikes; instructions of begin, raise, arrive and rise for each bundle, integrate.
+    let arithmetic = match width as usize == Element::F64.bytes() {
+        true => Work::double(14),
+        false => Work::float(14),
+    };
+    let neuron =
+        Work::again(16 + 8 + 8 + 6 * width + width + 4) + arithmetic + Work::integer(60 + 20 * bundles);
+    let event = Work::again(2) + Work::atomic(1) + Work::integer(8);
+    let row = Work::gather(2) + Work::integer(12);
+    let once = Work::read(neurons * (8 + 4 * width + 4)) + Work::write(neurons * (8 + 3 * width + 4));
+    // Rows of those who fire more than once are read again.
+    let synapses = Work { read_bytes: (2 * events).min(2 * synapses), ..Work::default() };
+    once + synapses
+        + neuron * (neurons * steps)
+        + Work::write(neurons / 8 * steps)
+        + event * events
+        + row * (fired * blocks)
+        + Work::launches(5 * steps)
+}

@@ -1,0 +1,148 @@
+//! Kernels over vectors: encoding rows, searching them.
+
+use cortexkg_compute::kernels::{encode_rows, similarity_topk};
+use cortexkg_compute::simd::{BLOCK_ROWS, CODE_MAX, CODE_ZERO};
+use cortexkg_compute::{Case, Draw, Target};
+use half::f16;
+
+use super::{Shape, Size, params};
+use crate::work::Work;
+
+/// Dimensions of a row.
+const DIM: usize = 384;
+/// Places of a list.
+const K: usize = 10;
+
+/// From small to large.
+pub fn shapes() -> Vec<Shape> {
+    let mut all = Vec::new();
+    for (size, rows) in [(Size::Small, 1 << 10), (Size::Medium, 1 << 16), (Size::Large, 1 << 20)] {
+        all.push(Shape {
+            kernel: &encode_rows::KERNEL,
+            size,
+            name: format!("{rows} rows of {DIM}"),
+            item: "row",
+            items: rows as u64,
+            workgroups_max: u64::MAX,
+            make: Box::new(move || encoding(rows)),
+            count: count_encoding,
+        });
+    }
+    let searches = [
+        (Size::Small, 1 << 12, [1, 64].as_slice()),
+        (Size::Medium, 1 << 17, [1, 64, 256].as_slice()),
+        (Size::Large, 1 << 20, [1, 64, 4_096].as_slice()),
+    ];
+    for (size, rows, batches) in searches {
+        for &queries in batches {
+            all.push(Shape {
+                kernel: &similarity_topk::KERNEL,
+                size,
+                name: format!("{rows} rows of {DIM}, {queries} queries"),
+                item: "query",
+                items: queries as u64,
+                workgroups_max: u64::MAX,
+                make: Box::new(move || searching(rows, queries)),
+                count: count_searching,
+            });
+        }
+    }
+    all
+}
+
+fn encoding(rows: usize) -> Case {
+    let params = encode_rows::Params { dim: DIM as u32, rows: rows as u32, row_first: 0 };
+    let row = |draw: &mut Draw| f16::from_f32(draw.signed());
+    Case::new("encoding", &params)
+        .bind(&Draw::new(4).many(rows * DIM, row))
+        .bind(&vec![0u32; rows * DIM / 4])
+        .bind(&vec![0f32; rows * 3])
+}
+
+/// Stages of the rotation of `dim` numbers.
+fn stages(dim: u64) -> u64 {
+    dim.trailing_zeros().into()
+}
+
+/// What rotating `dim` numbers in scratch takes: signs, stages, scale.
+fn rotation(dim: u64) -> Work {
+    let stages = stages(dim);
+    (Work::again(8 + 8 * stages + 8) + Work::integer(12 + 5 * stages) + Work::float(stages + 1)) * dim
+        + Work::barriers(stages + 2)
+}
+
+fn count_encoding(case: &Case, _: &[Vec<u8>]) -> Work {
+    let encode_rows::Params { dim, rows, .. } = params(case);
+    let (dim, rows) = (u64::from(dim), u64::from(rows));
+    // To f32 and to scratch; the largest; the code (a division of eight), what it leaves and both squares.
+    let number = Work::read(2)
+        + Work::write(1)
+        + Work::again(4 + 4 + 4)
+        + Work::integer(8 + 4 + 10)
+        + Work::float(1 + 8 + 9 + 3);
+    let row = number * dim + rotation(dim) + Work::write(12) + Work::barriers(7);
+    let groups = Work { barriers: row.barriers, ..row * rows };
+    groups + Work::launches(1)
+}
+
+fn searching(rows: usize, queries: usize) -> Case {
+    let draw = &mut Draw::new(5);
+    let params = similarity_topk::Params {
+        dim: DIM as u32,
+        rows: rows as u32,
+        row_base: 0,
+        queries: queries as u32,
+        k: K as u32,
+        masks: 0,
+        mask_words: similarity_topk::mask_words(rows) as u32,
+    };
+    // Codes and factors as rows of random numbers have them: the steps of a row are 1 / 63 of its largest number.
+    let byte = |draw: &mut Draw| (CODE_ZERO + draw.below(2 * CODE_MAX as usize + 1) as i32 - CODE_MAX) as u8;
+    let codes: Vec<u32> =
+        draw.many(rows * DIM / 4, |draw| u32::from_le_bytes(std::array::from_fn(|_| byte(draw))));
+    let block = [[0.016f32; BLOCK_ROWS], [0.09; BLOCK_ROWS], [11.3; BLOCK_ROWS]];
+    let factors: Vec<f32> =
+        block.iter().flatten().copied().cycle().take(rows.next_multiple_of(BLOCK_ROWS) * 3).collect();
+    Case::new("searching", &params)
+        .bind(&codes)
+        .bind(&factors)
+        .bind(&draw.many(queries * DIM, Draw::signed))
+        .bind(&[0u64])
+        .bind(&vec![f32::NEG_INFINITY; queries])
+        .bind(&vec![0u32; queries * K])
+        .bind(&vec![0f32; queries * K])
+        .bind(&vec![0f32; queries * K])
+}
+
+fn count_searching(case: &Case, _: &[Vec<u8>]) -> Work {
+    let similarity_topk::Params { dim, rows, queries, k, .. } = params(case);
+    let [dim, rows, queries, k] = [dim, rows, queries, k].map(u64::from);
+    let kernel = &similarity_topk::KERNEL;
+    // Without a text a share is all rows.
+    let source = kernel.source(Target::Cuda);
+    let groups =
+        source.map(|source| source.workgroups(kernel, &case.params, [i32::MAX as u32, 65_535], 1 << 28).0);
+    let shares = groups.map_or(1, |groups| u64::from(groups[1]));
+    let threads = u64::from(kernel.workgroup[0]);
+    // A row for a query: eight lanes read it together, one of them judges.
+    let pair = Work::again(dim + 12) + Work::dot(dim / 4) + Work::integer(dim / 4 + 118) + Work::float(5);
+    // Codes of a query, in every share anew.
+    let coding = (Work::again(4 + 4 + 4) + Work::integer(12) + Work::double(8) + Work::float(3)) * dim
+        + rotation(dim)
+        + Work::barriers(12);
+    // Sorting a full buffer: by ten instructions a pair, with a barrier after each of its rounds. Twice a share: when it is first full, which
+    // raises the floor so far that little follows, and at the end.
+    let size = (2 * k.next_power_of_two()).max(2 * threads);
+    let rounds = u64::from(size.ilog2() * (size.ilog2() + 1) / 2);
+    let sort = Work::integer(10 * rounds * size / 2)
+        + Work::again(24 * rounds * size / 2)
+        + Work::barriers(rounds + 4);
+    let own_rounds = rows.div_ceil(threads * shares);
+    let whole = pair * (rows * queries) + coding * (queries * shares) + sort * (2 * queries * shares);
+    let merge = sort * 2 + Work::again(12 * k * shares) + Work::integer(20 * k * shares);
+    let all = whole + merge * queries;
+    let least = Work::read(rows * (dim + 12) + 4 * dim * queries) + Work::write(12 * k * queries);
+    let barriers = coding.barriers + 2 * own_rounds + 4 * sort.barriers + 2 * shares;
+    // What is read at least is part of what is asked for.
+    Work { asked_bytes: all.asked_bytes.max(least.asked_bytes), barriers, ..all + least } + Work::launches(2)
+}
