@@ -1,5 +1,5 @@
-// A lane a block. What a lane has driven or reached is listed, so a step costs what it touches; cells lie by node in scratch and are
-// 0 where nothing was touched. A spike's row is walked by the whole block, twice: first amounts are added and the largest is known,
+// A lane a block. What a lane has driven or reached is listed, so a step costs what it touches; cells lie by node in scratch, begin as
+// 0, and are 0 again when a lane is done. A spike's row is walked by the whole block, twice: first amounts are added and the largest is known,
 // then the lowest of those who gave it becomes the parent.
 
 // States of a cell.
@@ -274,9 +274,6 @@ struct Spread : Arguments {
 KERNEL(main) {
     const Params &params = arguments.params;
     Spread spread(arguments);
-    for (u32 node = threadIdx.x; node < params.nodes; node += WORKGROUP_SIZE) {
-        spread.clear(node);
-    }
     for (u32 query = blockIdx.x; query < params.lanes; query += gridDim.x) {
         if (threadIdx.x == 0u) {
             touched_count = 0u;

@@ -1,6 +1,6 @@
-// A lane a workgroup. What a lane has driven or reached is listed, so a step costs what it touches; cells lie by node in scratch and
-// are 0 where nothing was touched. A spike's row is walked by the whole workgroup, twice: first amounts are added and the largest is
-// known, then the lowest of those who gave it becomes the parent.
+// A lane a workgroup. What a lane has driven or reached is listed, so a step costs what it touches; cells lie by node in scratch,
+// begin as 0, and are 0 again when a lane is done. A spike's row is walked by the whole workgroup, twice: first amounts are added and
+// the largest is known, then the lowest of those who gave it becomes the parent.
 
 struct Params {
     lanes: u32,
@@ -111,9 +111,6 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
     base = group.x * (CELL_WORDS + 2u) * params.nodes;
-    for (var place = lane; place < CELL_WORDS * params.nodes; place += WORKGROUP_SIZE) {
-        atomicStore(&scratch[base + place], 0u);
-    }
     for (var query = group.x; query < params.lanes; query += groups.x) {
         if lane == 0u {
             atomicStore(&touched_count, 0u);

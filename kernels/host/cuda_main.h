@@ -1,7 +1,7 @@
 // The program around a text, after it: see cuda_host.h. Input, in words of 64 bits but for bytes: times to run the entries, place of
 // the parameter `step` or all ones, number of entries with the length and letters of each, x and y of the grid, 1 for descending
-// order, number of buffers with the bytes of each, then the contents of the buffers in order and the parameters. The last of the
-// buffers that `Arguments` has may be scratch, which is told by its bytes alone and begins as rubbish.
+// order, number of buffers, bytes of scratch, 1 if scratch begins as zeros and not as rubbish, bytes of each buffer, then the contents
+// of the buffers in order and the parameters. Scratch, if there is any, is the last of the buffers that `Arguments` has.
 #pragma once
 
 Arguments host_arguments;
@@ -24,7 +24,7 @@ int main() {
         }
     }
     uint64_t x = read_word(), y = read_word(), descending = read_word();
-    uint64_t count = read_word(), scratch_bytes = read_word();
+    uint64_t count = read_word(), scratch_bytes = read_word(), zeroed = read_word();
     std::vector<uint64_t> sizes(count);
     std::vector<unsigned char *> buffers(count);
     for (uint64_t &size : sizes) {
@@ -38,7 +38,7 @@ int main() {
     }
     if (scratch_bytes > 0) {
         unsigned char *scratch = guarded(scratch_bytes);
-        memset(scratch, 0xa5, scratch_bytes);
+        memset(scratch, zeroed == 1 ? 0 : 0xa5, scratch_bytes);
         memcpy(arguments + count * sizeof(void *), &scratch, sizeof scratch);
     }
     read_all(&host_arguments.params, sizeof host_arguments.params);

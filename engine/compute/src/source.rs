@@ -26,6 +26,8 @@ pub struct Source {
     pub rounds: Option<&'static str>,
     /// Memory beside the bindings.
     pub scratch: Scratch,
+    /// Whether scratch is zeros when a dispatch begins: the whole device clears it sooner than a few workgroups do. Rubbish otherwise.
+    pub zeroed: bool,
 }
 
 /// A text and the numbers it wants from Rust.
@@ -52,8 +54,7 @@ pub enum Constant {
     Table(&'static [u32]),
 }
 
-/// Memory that a device form needs beside its bindings: 4-byte words, bound after the last of them. What it holds at first is not
-/// known.
+/// Memory that a device form needs beside its bindings: 4-byte words, bound after the last of them.
 #[derive(Clone, Copy, Debug)]
 pub enum Scratch {
     /// None.
@@ -67,7 +68,8 @@ pub enum Scratch {
 impl Source {
     /// One entry point `main` in one pass, without scratch.
     pub const fn wgsl(parts: &'static [&'static Text]) -> Source {
-        Source { target: Target::Wgsl, parts, entries: &["main"], rounds: None, scratch: Scratch::None }
+        let scratch = Scratch::None;
+        Source { target: Target::Wgsl, parts, entries: &["main"], rounds: None, scratch, zeroed: false }
     }
 
     /// One entry point `main` in one pass, without scratch.

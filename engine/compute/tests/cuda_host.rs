@@ -91,6 +91,7 @@ fn play(
         word(&mut input, number);
     }
     word(&mut input, scratch_words * 4);
+    word(&mut input, source.zeroed.into());
     // As devices have it: whole words, and nothing empty.
     let room = |bytes: &Vec<u8>| bytes.len().next_multiple_of(4).max(4);
     case.buffers.iter().for_each(|bytes| word(&mut input, room(bytes) as u64));

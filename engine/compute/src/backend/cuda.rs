@@ -18,6 +18,7 @@ use std::collections::HashMap;
 use std::panic::catch_unwind;
 use std::sync::Arc;
 
+use cudarc::driver::result::memset_d8_async;
 use cudarc::driver::sys::{CUevent_flags, CUresult};
 use cudarc::driver::{
     CudaContext, CudaEvent, CudaFunction, CudaSlice, CudaStream, DevicePtr, DriverError, LaunchConfig,
@@ -277,13 +278,19 @@ impl Cuda {
         params: &[u32],
         buffers: &[AnyBuffer],
     ) -> std::result::Result<(), DriverError> {
-        let ([x, y], _) = self.workgroups(kernel, params);
+        let ([x, y], scratch_words) = self.workgroups(kernel, params);
         let Prepared { source, entries } = &self.kernels[kernel.name];
         let mut memory: Vec<&CudaSlice<u8>> = buffers.iter().map(|buffer| self.buffer(buffer.id)).collect();
         if !matches!(source.scratch, Scratch::None) {
             memory.push(self.scratch.as_ref().expect("made before anything began; this is a bug"));
         }
         let pointers: Vec<u64> = memory.iter().map(|memory| memory.device_ptr(&self.stream).0).collect();
+        if source.zeroed
+            && let Some(&scratch) = pointers.last()
+        {
+            // SAFETY: scratch is at least so long, and whatever used it before went into the same stream.
+            unsafe { memset_d8_async(scratch, 0, scratch_words as usize * 4, self.stream.cu_stream())? };
+        }
         let field = |name: &str| {
             let field = kernel.field(name);
             field.unwrap_or_else(|| panic!("{}: no parameter {name}, this is a bug", kernel.name))

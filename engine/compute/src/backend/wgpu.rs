@@ -116,15 +116,15 @@ impl Wgpu {
         }
     }
 
-    /// Workgroups of a dispatch, after making room for their scratch.
-    fn workgroups(&mut self, kernel: &'static Kernel, params: &[u32]) -> Result<[u32; 3]> {
+    /// Workgroups of a dispatch and the bytes of their scratch, after making room for it.
+    fn workgroups(&mut self, kernel: &'static Kernel, params: &[u32]) -> Result<([u32; 3], u64)> {
         let limit = self.info.binding_bytes_max;
         let source = self.kernels[kernel.name].source;
         let room = SCRATCH_BYTES_MAX.min(limit) / 4;
         let ([x, y], words) = source.workgroups(kernel, params, [self.workgroups_max; 2], room);
         let groups = [x, y, 1];
         if words == 0 {
-            return Ok(groups);
+            return Ok((groups, 0));
         }
         let bytes = (words * 4).next_multiple_of(VECTOR_BYTES);
         if bytes > limit {
@@ -132,10 +132,11 @@ impl Wgpu {
         }
         if self.scratch.as_ref().is_none_or(|scratch| scratch.size() < bytes) {
             // The old one lives on as long as what was recorded with it.
-            let bytes = bytes.next_power_of_two().clamp(VECTOR_BYTES, limit);
-            self.scratch = Some(self.allocate("scratch", bytes, BufferUsages::STORAGE)?);
+            let room = bytes.next_power_of_two().clamp(VECTOR_BYTES, limit);
+            let usage = BufferUsages::STORAGE | BufferUsages::COPY_DST;
+            self.scratch = Some(self.allocate("scratch", room, usage)?);
         }
-        Ok(groups)
+        Ok((groups, bytes))
     }
 
     /// The bind group of a dispatch's arrays.
@@ -244,7 +245,7 @@ impl Wgpu {
         buffers: &[AnyBuffer],
     ) -> Result<()> {
         let scratch_before = self.scratch.clone();
-        let [x, y, z] = self.workgroups(kernel, params)?;
+        let ([x, y, z], scratch_bytes) = self.workgroups(kernel, params)?;
         if self.scratch != scratch_before {
             encoding.arrays.clear();
         }
@@ -253,6 +254,11 @@ impl Wgpu {
             encoding.arrays.entry((kernel.name, ids)).or_insert_with(|| self.arrays(kernel, buffers));
         let arrays = arrays.clone();
         let source = self.kernels[kernel.name].source;
+        if source.zeroed
+            && let Some(scratch) = &self.scratch
+        {
+            encoding.between().clear_buffer(scratch, 0, Some(scratch_bytes));
+        }
         let field = |name: &str| {
             kernel
                 .field(name)

@@ -19,7 +19,7 @@ pub(super) fn cases(seed: u64) -> Vec<Case> {
         ("star", 257, 512, 4, 100),
         ("many weak", 300, 30_000, 3, 1000),
         // As wide as a program that plays a card can follow: it ends the loops of an invocation after 65,535 rounds.
-        ("wide", 1_500, 6_000, 3, 1_500),
+        ("wide", 900, 4_500, 3, 900),
         ("saturated", 40, 40_000, 2, 1000),
     ];
     shapes.iter().map(|&shape| case(&mut draw, shape)).collect()
