@@ -10,9 +10,10 @@ use crate::settings::RecallSettings;
 use crate::state::State;
 use crate::state::graph::{EdgeClass, Side};
 
-/// Neighbours of so many of the best candidates join the pool, so that their own similarity gates what reaches them.
+/// What so many of the best candidates lead to joins the pool, so that its own similarity gates what reaches it. Otherwise nobody could tell
+/// it from what is unlike the query, and among many unrelated texts most of what is reached would be such.
 const NEIGHBOURS_OF: usize = 20;
-/// Memories about an entity of the query join the pool, up to so many an entity.
+/// Of the memories about an entity, so many join.
 const SUBJECTS_MAX: usize = 8;
 
 /// One memory that resembles the query.
@@ -154,7 +155,8 @@ impl List {
         touched.into_iter().for_each(|row| self.add(row, scores[row as usize]));
     }
 
-    /// Adds what spikes are likely to reach: neighbours of the best lexical matches, memories about the query's entities.
+    /// Adds what spikes are likely to reach: neighbours of the best matches, memories about the query's entities, and memories about
+    /// whatever these and the best matches mention.
     fn add_related(&mut self, state: &State, query: &Query, scores: &[f32]) {
         let mut best: Vec<u32> = self.rows.clone();
         best.sort_unstable_by(|a, b| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b)));
