@@ -160,7 +160,7 @@ const CPU_BINDING_BYTES_MAX: u64 = 1 << 46;
 
 /// Why `Auto` leaves cards alone: a number of rows from which on they pay has to be measured, and differs from card to card.
 const NO_CARD_UNASKED: &str =
-    "a card computes where it is named: on none has it been measured from how much work on it is faster";
+    "chosen by auto, which takes a card once it has been measured when one is faster; --device names one now";
 
 impl Device {
     /// Opens the device asked for, or says why it cannot.
