@@ -79,7 +79,7 @@ pub struct Implied {
     pub atomics_us: f64,
     /// Barriers, one after the other.
     pub barriers_us: f64,
-    /// Launches, one after the other.
+    /// Launches, one after the other, and zeros that the whole card writes before them.
     pub launches_us: f64,
 }
 
@@ -107,7 +107,9 @@ impl Card {
             compute_us: 1e6 * cycles / (busy * self.clock_hz),
             atomics_us: 1e6 * work.atomics as f64 / self.atomics_per_s,
             barriers_us: 1e6 * (work.barriers * turns) as f64 * self.barrier_s,
-            launches_us: 1e6 * work.launches as f64 * self.launch_s,
+            launches_us: 1e6
+                * (work.launches as f64 * self.launch_s
+                    + work.cleared_bytes as f64 / self.memory_bytes_per_s),
         }
     }
 }
@@ -151,6 +153,9 @@ mod tests {
         let [alone, all] = [narrow, wide].map(|spread| H200.implied(&work, spread).compute_us);
         assert!((alone / all - 132.0).abs() < 1e-9);
         assert_eq!(H200.implied(&Work::launches(9), wide).bound_by(), "launches");
+        // The whole card clears, however few workgroups come after.
+        let cleared = H200.implied(&Work::clear(48 << 30), narrow);
+        assert!((cleared.us() - moved.us()).abs() < 1e-6);
         assert_eq!(H200.implied(&Work::atomic(1 << 30), wide).bound_by(), "atomics");
     }
 }

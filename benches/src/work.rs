@@ -33,6 +33,8 @@ pub struct Work {
     pub barriers: u64,
     /// Entry points started, one after the other.
     pub launches: u64,
+    /// Bytes that the whole card sets to zero before the first of them.
+    pub cleared_bytes: u64,
 }
 
 impl Work {
@@ -91,6 +93,11 @@ impl Work {
         Work { launches, ..Work::default() }
     }
 
+    /// Zeros before the first launch, which are a launch themselves.
+    pub fn clear(bytes: u64) -> Work {
+        Work { cleared_bytes: bytes, ..Work::launches(1) }
+    }
+
     /// Bytes that must move.
     pub fn least_bytes(&self) -> u64 {
         self.read_bytes + self.written_bytes
@@ -112,6 +119,7 @@ impl Add for Work {
             atomics: self.atomics + other.atomics,
             barriers: self.barriers + other.barriers,
             launches: self.launches + other.launches,
+            cleared_bytes: self.cleared_bytes + other.cleared_bytes,
         }
     }
 }
@@ -132,6 +140,7 @@ impl Mul<u64> for Work {
             atomics: self.atomics * times,
             barriers: self.barriers * times,
             launches: self.launches * times,
+            cleared_bytes: self.cleared_bytes * times,
         }
     }
 }

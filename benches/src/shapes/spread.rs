@@ -155,11 +155,11 @@ fn count(case: &Case, played: &[Vec<u8>]) -> Work {
         all = all + (Work::again(32) + Work::integer(10)) * (seeds + edges);
         barriers = barriers.max(7 * steps + 8 * fired + 4);
     }
-    // Every workgroup clears a cell a node before its first lane.
     let source = KERNEL.source(cortexkg_compute::Target::Cuda);
-    let groups = source.map_or(u64::from(lanes), |source| {
-        u64::from(source.workgroups(&KERNEL, &case.params, [i32::MAX as u32, 65_535], 1 << 28).0[0])
+    let (groups, scratch_words) = source.map_or((u64::from(lanes), 0), |source| {
+        let ([x, _], words) = source.workgroups(&KERNEL, &case.params, [i32::MAX as u32, 65_535], 1 << 28);
+        (u64::from(x), words)
     });
-    let clearing = (Work::again(32) + Work::integer(10)) * (u64::from(nodes) * groups);
-    all + clearing + Work::barriers(barriers * u64::from(lanes).div_ceil(groups)) + Work::launches(1)
+    let barriers = Work::barriers(barriers * u64::from(lanes).div_ceil(groups));
+    all + Work::clear(4 * scratch_words) + barriers + Work::launches(1)
 }
