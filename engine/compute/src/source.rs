@@ -26,8 +26,6 @@ pub struct Source {
     pub rounds: Option<&'static str>,
     /// Memory beside the bindings.
     pub scratch: Scratch,
-    /// Whether scratch is zeros when a dispatch begins: the whole device clears it sooner than a few workgroups do. Rubbish otherwise.
-    pub zeroed: bool,
 }
 
 /// A text and the numbers it wants from Rust.
@@ -54,7 +52,8 @@ pub enum Constant {
     Table(&'static [u32]),
 }
 
-/// Memory that a device form needs beside its bindings: 4-byte words, bound after the last of them.
+/// Memory that a device form needs beside its bindings: 4-byte words, bound after the last of them. Rubbish at first unless said
+/// otherwise.
 #[derive(Clone, Copy, Debug)]
 pub enum Scratch {
     /// None.
@@ -63,13 +62,14 @@ pub enum Scratch {
     Dispatch(fn(&[u32]) -> u64),
     /// So many words for each workgroup, from its parameters; the text strides over its items, so that any number of workgroups do.
     Workgroup(fn(&[u32]) -> u64),
+    /// The same, and zeros at first: the whole device clears them sooner than a few workgroups do.
+    Zeros(fn(&[u32]) -> u64),
 }
 
 impl Source {
     /// One entry point `main` in one pass, without scratch.
     pub const fn wgsl(parts: &'static [&'static Text]) -> Source {
-        let scratch = Scratch::None;
-        Source { target: Target::Wgsl, parts, entries: &["main"], rounds: None, scratch, zeroed: false }
+        Source { target: Target::Wgsl, parts, entries: &["main"], rounds: None, scratch: Scratch::None }
     }
 
     /// One entry point `main` in one pass, without scratch.
@@ -112,7 +112,7 @@ impl Source {
         let words = match self.scratch {
             Scratch::None => 0,
             Scratch::Dispatch(words) => words(params).max(1),
-            Scratch::Workgroup(words) => {
+            Scratch::Workgroup(words) | Scratch::Zeros(words) => {
                 let words = words(params).max(1);
                 let room = u32::try_from(scratch_words_max / words).unwrap_or(u32::MAX).max(1);
                 // Items in y share those in x out among them: fewer of these come first.

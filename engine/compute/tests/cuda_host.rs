@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output as Finished, Stdio};
 
 use cortexkg_compute::{
-    Case, Device, DeviceChoice, DeviceOptions, KERNELS, Kernel, Output, Source, Target, compare,
+    Case, Device, DeviceChoice, DeviceOptions, KERNELS, Kernel, Output, Scratch, Source, Target, compare,
 };
 
 /// A folder of this test run, removed when it ends.
@@ -91,7 +91,7 @@ fn play(
         word(&mut input, number);
     }
     word(&mut input, scratch_words * 4);
-    word(&mut input, source.zeroed.into());
+    word(&mut input, matches!(source.scratch, Scratch::Zeros(_)).into());
     // As devices have it: whole words, and nothing empty.
     let room = |bytes: &Vec<u8>| bytes.len().next_multiple_of(4).max(4);
     case.buffers.iter().for_each(|bytes| word(&mut input, room(bytes) as u64));

@@ -285,9 +285,7 @@ impl Cuda {
             memory.push(self.scratch.as_ref().expect("made before anything began; this is a bug"));
         }
         let pointers: Vec<u64> = memory.iter().map(|memory| memory.device_ptr(&self.stream).0).collect();
-        if source.zeroed
-            && let Some(&scratch) = pointers.last()
-        {
+        if let (Scratch::Zeros(_), Some(&scratch)) = (source.scratch, pointers.last()) {
             // SAFETY: scratch is at least so long, and whatever used it before went into the same stream.
             unsafe { memset_d8_async(scratch, 0, scratch_words as usize * 4, self.stream.cu_stream())? };
         }

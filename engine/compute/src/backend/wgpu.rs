@@ -145,7 +145,7 @@ impl Wgpu {
         let bound = buffers.iter().map(|buffer| self.buffer(buffer.id));
         let scratch = match prepared.source.scratch {
             Scratch::None => None,
-            Scratch::Dispatch(_) | Scratch::Workgroup(_) => self.scratch.as_ref(),
+            _ => self.scratch.as_ref(),
         };
         let entries: Vec<BindGroupEntry<'_>> = bound
             .chain(scratch)
@@ -254,9 +254,7 @@ impl Wgpu {
             encoding.arrays.entry((kernel.name, ids)).or_insert_with(|| self.arrays(kernel, buffers));
         let arrays = arrays.clone();
         let source = self.kernels[kernel.name].source;
-        if source.zeroed
-            && let Some(scratch) = &self.scratch
-        {
+        if let (Scratch::Zeros(_), Some(scratch)) = (source.scratch, &self.scratch) {
             encoding.between().clear_buffer(scratch, 0, Some(scratch_bytes));
         }
         let field = |name: &str| {

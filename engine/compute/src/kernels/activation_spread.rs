@@ -159,15 +159,15 @@ pub static KERNEL: Kernel = Kernel {
     reference,
     cpu: cpu::play,
     sources: &[
-        Source { scratch: SCRATCH, zeroed: true, ..Source::wgsl(&[&WGSL]) },
-        Source { scratch: SCRATCH, zeroed: true, ..Source::cuda(&[&CUDA]) },
+        Source { scratch: SCRATCH, ..Source::wgsl(&[&WGSL]) },
+        Source { scratch: SCRATCH, ..Source::cuda(&[&CUDA]) },
     ],
     absent: &[],
     cases: cases::cases,
 };
 
 /// Eight words of a cell for each node, and room for two lists of nodes.
-const SCRATCH: Scratch = Scratch::Workgroup(|params| 10 * u64::from(params[1]));
+const SCRATCH: Scratch = Scratch::Zeros(|params| 10 * u64::from(params[1]));
 
 /// Numbers that device forms want.
 const CONSTANTS: &[(&str, Constant)] = &[
