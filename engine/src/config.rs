@@ -45,6 +45,9 @@ pub struct Config {
     pub learn_from_recall: bool,
     /// Numbers of recall.
     pub recall: cortexkg_memory::RecallSettings,
+    /// Up to so many vectors are always scanned, where tests want a graph of fewer than others do.
+    #[doc(hidden)]
+    pub scanned_max: Option<usize>,
     /// Loses each device after so many submissions: a fault for tests.
     #[doc(hidden)]
     pub device_lost_after: Option<u64>,
@@ -69,6 +72,7 @@ impl Config {
             snapshot_log_bytes: 256 << 20,
             learn_from_recall: true,
             recall: cortexkg_memory::RecallSettings::default(),
+            scanned_max: None,
             device_lost_after: None,
             device_under_test: None,
         }

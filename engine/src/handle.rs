@@ -13,12 +13,13 @@ use cortexkg_memory::resident::Resident;
 use cortexkg_memory::{MemoryId, State, TenantId, answer, request};
 
 use crate::front::{self, WaitingRecall};
+use crate::graph_file::GraphFile;
 use crate::history::{History, journal, model_name};
 use crate::metrics::{Counters, Metrics, Performance};
 use crate::opener::Opener;
 use crate::queue::{Admission, Entry, Job, Look, Op, Recall, StoreRows, Write};
 use crate::ticket::{Ticket, ticket};
-use crate::worker::Worker;
+use crate::worker::{Worker, index_options};
 use crate::{Config, Error};
 
 /// Most memories of one page.
@@ -106,6 +107,7 @@ pub(crate) struct Shared {
     memories: AtomicU64,
     state_bytes: AtomicU64,
     device_bytes: AtomicU64,
+    vectors_linked: AtomicU64,
     journal_syncs: AtomicU64,
     journal_bytes: AtomicU64,
     failure: Mutex<Option<String>>,
@@ -159,11 +161,13 @@ impl EngineHandle {
     {
         config.check()?;
         let options = LogOptions { segment_bytes_max: config.segment_bytes_max };
+        let graph_file = GraphFile::new(storage.clone());
         let (mut history, mut state) = History::open(storage, options, config.snapshot_log_bytes)?;
         let tag = tag(&*embedder);
         found(&mut history, &mut state, &tag, &config)?;
         let opener = Opener::new(config.device_options());
-        let resident = Resident::new(opener.open()?, tag.dim as usize);
+        let scanned_max = config.scanned_max;
+        let resident = Resident::new(opener.open()?, index_options(tag.dim as usize, scanned_max));
 
         let counters = Arc::new(Counters::default());
         let shared = Arc::new(Shared {
@@ -182,6 +186,7 @@ impl EngineHandle {
             memories: AtomicU64::new(state.memories()),
             state_bytes: AtomicU64::new(0),
             device_bytes: AtomicU64::new(0),
+            vectors_linked: AtomicU64::new(0),
             journal_syncs: AtomicU64::new(0),
             journal_bytes: AtomicU64::new(0),
             failure: Mutex::new(None),
@@ -202,9 +207,13 @@ impl EngineHandle {
             own: jobs.downgrade(),
             shared: Arc::clone(&shared),
             opener,
+            graph_file,
+            scanned_max,
         };
         // The first recall finds the device full.
         worker.on_device(|state, resident, _| resident.sync(state))?;
+        worker.restore_graph();
+        worker.publish();
         let threads = vec![
             front::recalls(Arc::clone(&embedder), waiting_recalls, jobs.clone(), Arc::clone(&counters)),
             front::writes(embedder, waiting_writes, jobs.clone(), counters),
@@ -337,6 +346,7 @@ impl EngineHandle {
             memories: shared.memories.load(Ordering::Relaxed),
             state_bytes: shared.state_bytes.load(Ordering::Relaxed),
             device_bytes: shared.device_bytes.load(Ordering::Relaxed),
+            vectors_linked: shared.vectors_linked.load(Ordering::Relaxed),
             device_failures: shared.device().failures,
             device_fell_back: shared.device().fallback.is_some(),
             ..shared.counters.metrics()
@@ -443,13 +453,14 @@ impl Shared {
         sequence: u64,
         memories: u64,
         state_bytes: impl FnOnce() -> u64,
-        device_bytes: u64,
+        (device_bytes, vectors_linked): (u64, u64),
         failure: Option<&str>,
         (syncs, bytes): (u64, u64),
     ) {
         self.sequence.store(sequence, Ordering::Relaxed);
         self.memories.store(memories, Ordering::Relaxed);
         self.device_bytes.store(device_bytes, Ordering::Relaxed);
+        self.vectors_linked.store(vectors_linked, Ordering::Relaxed);
         self.journal_syncs.store(syncs, Ordering::Relaxed);
         self.journal_bytes.store(bytes, Ordering::Relaxed);
         if let Ok(mut known) = self.failure.lock() {

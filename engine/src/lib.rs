@@ -11,6 +11,7 @@ pub mod columns;
 mod config;
 mod error;
 mod front;
+mod graph_file;
 mod handle;
 mod history;
 mod metrics;

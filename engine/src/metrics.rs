@@ -67,6 +67,8 @@ pub struct Metrics {
     pub state_bytes: u64,
     /// Bytes of device buffers.
     pub device_bytes: u64,
+    /// Vectors in the graph that searches of large stores walk.
+    pub vectors_linked: u64,
     /// Times a device failed and was opened again.
     pub device_failures: u64,
     /// Whether the CPU computes in place of the device that was asked for.

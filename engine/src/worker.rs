@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cortexkg_compute::Device;
+use cortexkg_compute::index::IndexOptions;
 use cortexkg_journal::Storage;
 use cortexkg_memory::record::Entry as LogEntry;
 use cortexkg_memory::resident::Resident;
@@ -12,6 +13,7 @@ use cortexkg_memory::store::{Decision, NewMemory, store_batch};
 use cortexkg_memory::{RecallSettings, State, TenantId, Timestamp, analyze, answer, change, learn, retrieve};
 
 use crate::code_folder::CodeFolder;
+use crate::graph_file::GraphFile;
 use crate::handle::{Shared, Statistics};
 use crate::history::History;
 use crate::opener::Opener;
@@ -39,6 +41,9 @@ pub(crate) struct Worker<S: Storage> {
     pub(crate) own: flume::WeakSender<Job>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) opener: Opener,
+    pub(crate) graph_file: GraphFile<S>,
+    /// See `Config`.
+    pub(crate) scanned_max: Option<usize>,
 }
 
 /// A reply that waits for the log.
@@ -60,7 +65,6 @@ pub(crate) fn now() -> Timestamp {
 impl<S: Storage> Worker<S> {
     /// Runs until told to close, then drains and leaves a snapshot.
     pub(crate) fn run(mut self) {
-        self.publish();
         let (mut closing, mut untended, mut quiet_since) = (false, true, Instant::now());
         while !closing {
             let wait = if untended { TEND_AFTER.saturating_sub(quiet_since.elapsed()) } else { IDLE };
@@ -86,18 +90,44 @@ impl<S: Storage> Worker<S> {
         if let Err(error) = self.history.snapshot(&self.state) {
             tracing::warn!(%error, "no snapshot was written while closing; the log holds everything");
         }
+        if self.resident.linked().1 > 0 {
+            self.save_graph();
+        }
+        self.graph_file.finish();
         self.history.close();
     }
 
     /// A little work on the graph of vectors; true if more is left.
     fn tend(&mut self) -> bool {
-        match self.on_device(|_, resident, _| resident.tend(TENDED_ROWS_MAX)) {
-            Ok(left) => left > 0,
+        let tended = self.on_device(|state, resident, _| {
+            resident.sync(state)?;
+            resident.tend(TENDED_ROWS_MAX)
+        });
+        match tended {
+            Ok(left) => {
+                let (linked, unsaved) = self.resident.linked();
+                if self.graph_file.wants(linked, unsaved) {
+                    self.save_graph();
+                }
+                left > 0
+            }
             Err(error) => {
                 // Searches scan what is not in the graph.
                 tracing::warn!(%error, "the graph of vectors was not tended");
                 false
             }
+        }
+    }
+
+    /// Leaves the graph of vectors for the next start. While the log is out of order the folder may be another's.
+    fn save_graph(&mut self) {
+        if self.history.failure().is_some() {
+            return;
+        }
+        match self.on_device(|_, resident, _| resident.checkpoint()) {
+            Ok(Some(graph)) => self.graph_file.write(graph),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "the graph of vectors was not saved"),
         }
     }
 
@@ -187,7 +217,7 @@ impl<S: Storage> Worker<S> {
             .iter()
             .flat_map(|recalled| learn::from_recall(&mut self.state, recalled, TenantId::default(), now()))
             .collect();
-        if let Err(error) = self.history.append(&entries, &mut self.state) {
+        if let Err(error) = self.append(&entries) {
             tracing::error!(%error, "what was recalled could not be learned");
         }
     }
@@ -196,11 +226,13 @@ impl<S: Storage> Worker<S> {
         if writes.is_empty() {
             return;
         }
-        if self.history.failure().is_some()
-            && let Err(error) = self.history.heal(&mut self.state)
-        {
-            writes.into_iter().for_each(|(write, _)| write.refuse(&self.shared.counters, &error));
-            return;
+        match self.history.heal(&mut self.state) {
+            Ok(false) => {}
+            Ok(true) => self.refill(),
+            Err(error) => {
+                writes.into_iter().for_each(|(write, _)| write.refuse(&self.shared.counters, &error));
+                return;
+            }
         }
         let mut turn = Turn::default();
         let mut stores = Vec::new();
@@ -215,7 +247,7 @@ impl<S: Storage> Worker<S> {
             }
         }
         self.store(stores, &mut turn);
-        let appended = self.history.append(&turn.entries, &mut self.state);
+        let appended = self.append(&turn.entries);
         // Who is told of a write finds it counted.
         self.publish();
         for (at, reply) in turn.pending {
@@ -416,8 +448,7 @@ impl<S: Storage> Worker<S> {
         self.opener.failed(&why);
         let again = match self.opener.open() {
             Ok(device) => {
-                self.fill(device);
-                run(&mut self.state, &mut self.resident, &self.settings)
+                self.fill(device).and_then(|()| run(&mut self.state, &mut self.resident, &self.settings))
             }
             Err(error) => Err(cortexkg_memory::Error::Device(error.to_string())),
         };
@@ -426,29 +457,68 @@ impl<S: Storage> Worker<S> {
             other => return Ok(other?),
         };
         let Some(cpu) = self.opener.fall_back(&why) else { return Err(Error::Device(why)) };
-        self.fill(cpu?);
+        self.fill(cpu?)?;
         Ok(run(&mut self.state, &mut self.resident, &self.settings)?)
     }
 
-    /// Starts over with an empty device, which is filled when it is next used.
-    fn fill(&mut self, device: Device) {
+    /// Starts over with an empty device.
+    fn fill(&mut self, device: Device) -> Result<(), cortexkg_memory::Error> {
         let dim = self.state.model().map_or(1, |model| model.dim as usize);
-        self.resident = Resident::new(device, dim);
+        self.resident = Resident::new(device, index_options(dim, self.scanned_max));
         self.state.mark_all_stale();
+        self.resident.sync(&mut self.state)?;
+        self.restore_graph();
+        Ok(())
+    }
+
+    /// Takes up the graph of vectors that was saved, for a device that was just filled.
+    pub(crate) fn restore_graph(&mut self) {
+        let Some(saved) = self.graph_file.read() else { return };
+        match self.resident.restore(&saved) {
+            Ok(vectors) => tracing::debug!(vectors, "the saved graph of vectors was taken up"),
+            Err(error) => {
+                tracing::warn!(%error, "the saved graph of vectors cannot be used; it is built anew")
+            }
+        }
+    }
+
+    /// After the state was folded anew: it may hold less than the device was told, so the device starts over.
+    fn refill(&mut self) {
+        let opened = self.opener.open();
+        let opened = opened.or_else(|error| self.opener.fall_back(&error.to_string()).unwrap_or(Err(error)));
+        let filled = opened.and_then(|device| Ok(self.fill(device)?));
+        if let Err(error) = filled {
+            tracing::error!(%error, "the device could not be filled anew");
+        }
+    }
+
+    /// Makes records durable; answers the sequence of the first.
+    fn append(&mut self, entries: &[LogEntry]) -> Result<u64, Error> {
+        let appended = self.history.append(entries, &mut self.state);
+        if appended.is_err() {
+            self.refill();
+        }
+        appended
     }
 
     /// Tells health and metrics what is so now.
-    fn publish(&self) {
+    pub(crate) fn publish(&self) {
         self.shared.publish_device(self.resident.device(), &self.opener);
         self.shared.publish(
             self.history.tail(),
             self.state.memories(),
             || self.state.bytes(),
-            self.resident.bytes(),
+            (self.resident.bytes(), self.resident.linked().0 as u64),
             self.history.failure(),
             (self.history.syncs, self.history.bytes),
         );
     }
+}
+
+/// How vectors of so many numbers are found, with a graph of more than `scanned_max` if that is given.
+pub(crate) fn index_options(dim: usize, scanned_max: Option<usize>) -> IndexOptions {
+    let usual = IndexOptions::new(dim);
+    IndexOptions { scanned_max: scanned_max.unwrap_or(usual.scanned_max), ..usual }
 }
 
 impl Config {

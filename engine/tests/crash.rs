@@ -3,7 +3,9 @@
 mod common;
 
 use common::{ask, config, fact, model, on_disk};
+use cortexkg_engine::request::Update;
 use cortexkg_engine::{Call, Config, DeviceKind, EngineHandle, ErrorKind};
+use cortexkg_journal::Storage;
 use cortexkg_journal::sim::{Fault, Random, SimStorage};
 
 #[test]
@@ -115,4 +117,50 @@ fn a_device_that_is_lost_is_opened_again_or_makes_way_and_nobody_notices() {
             (device.failures, falls_back)
         );
     }
+}
+
+#[test]
+fn writes_that_the_log_refused_are_forgotten_by_the_device_too() {
+    let disk = SimStorage::new(11);
+    let engine = on_disk(&disk).expect("opens");
+    let say = |engine: &EngineHandle, text: &str| engine.store(fact(text), Call::default()).wait();
+    let first = say(&engine, "The ferry to Runde leaves at nine.").expect("stored").id;
+    for round in 0..3 {
+        (0..4).for_each(|ahead| disk.fail_at(disk.ops() + ahead, Fault::DeviceFails));
+        // Between two stores an update: the device is told of the first before the second is decided.
+        let tickets: Vec<_> = (0..8)
+            .map(|n| {
+                let stored =
+                    engine.store(fact(&format!("Nobody sees {n} of round {round}.")), Call::default());
+                let content = Some(format!("The ferry to Runde leaves at {n}."));
+                let updated = engine.update(Update { content, ..Update::of(first) }, Call::default());
+                (stored, updated)
+            })
+            .collect();
+        for (stored, updated) in tickets {
+            assert!(stored.wait().is_err() && updated.wait().is_err(), "the disk failed");
+        }
+        let recalled = engine.retrieve(ask("Who sees nobody?"), Call::default()).wait().expect("reads go on");
+        let unseen = format!("of round {round}");
+        assert!(recalled.memories.iter().all(|found| !found.memory.content.contains(&unseen)));
+        let healed = (0..200).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            say(&engine, &format!("Lamp {round} of the pier was lit.")).is_ok()
+        });
+        assert!(healed, "writes are accepted again");
+    }
+    // What was written of a refused batch may turn up again; either way the device knows what one that is filled anew knows.
+    let files = disk.list().expect("a list").into_iter().map(|name| (name.clone(), disk.bytes(&name)));
+    let files: Vec<(String, Vec<u8>)> = files.collect();
+    let copy: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (&**name, &**bytes)).collect();
+    let anew = on_disk(&SimStorage::with_files(&copy)).expect("opens");
+    let mut pages = Vec::new();
+    for engine in [&engine, &anew] {
+        for n in 0..5 {
+            say(engine, &format!("Boat {n} was painted by the keeper of lamp {n}.")).expect("stored");
+        }
+        let page = engine.page(None, 100, Call::default()).wait().expect("a page");
+        pages.push(page.into_iter().map(|memory| (memory.content, memory.column)).collect::<Vec<_>>());
+    }
+    assert_eq!(pages[0], pages[1]);
 }

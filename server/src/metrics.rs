@@ -91,6 +91,11 @@ fn of_engine(metrics: &Metrics) -> Vec<MetricFamily> {
         gauge("cortex_kg_memories", "Live memories.", metrics.memories as f64),
         gauge("cortex_kg_state_bytes", "Bytes of state beyond the texts.", metrics.state_bytes as f64),
         gauge("cortex_kg_device_bytes", "Bytes of device buffers.", metrics.device_bytes as f64),
+        gauge(
+            "cortex_kg_vectors_linked",
+            "Vectors in the graph that recalls in large stores walk; 0 while every recall scans.",
+            metrics.vectors_linked as f64,
+        ),
         counter(
             "cortex_kg_device_failures_total",
             "Times a device failed and was opened again.",

@@ -40,6 +40,12 @@ pub enum Error {
         /// `DeviceInfo::binding_bytes_max`.
         limit: u64,
     },
+    /// The bytes of a graph are not what they should be, or not of this index.
+    #[error("checkpoint of a graph: {why}")]
+    Checkpoint {
+        /// What is wrong.
+        why: String,
+    },
     /// The worker threads of the CPU player could not be started.
     #[error("cannot start {threads} compute threads")]
     Threads {

@@ -10,9 +10,12 @@
 //! the mask says how many rows are allowed, so what either would look at is known beforehand. Both apply masks before any
 //! distance.
 //!
-//! The graph is made of rows alone and can be rebuilt from them at any time; it is kept where all rows fit one shard. A device that has
+//! The graph is made of rows alone and can be rebuilt from them at any time, or taken up again from a [`Checkpoint`]; it is kept where all
+//! rows fit one shard. A device that has
 //! no form of the graph's kernels has none: every search is a scan, and says so.
 
+mod bits;
+mod checkpoint;
 mod links;
 mod originals;
 mod rows;
@@ -22,6 +25,7 @@ mod settling;
 use crate::device::Device;
 use crate::kernels::shared::ranked::best;
 use crate::{Result, kernels::graph_link::Linking};
+pub use checkpoint::Checkpoint;
 use half::f16;
 use links::Links;
 pub use originals::Originals;
@@ -139,10 +143,9 @@ impl VectorIndex {
 
     /// Writes rows `first..` from `[count][dim]` finite values, over what was there. They can be found at once.
     pub fn write(&mut self, device: &mut Device, first: usize, values: &[f16]) -> Result<()> {
-        let count = values.len() / self.rows.dim();
         self.rows.write(device, first, values)?;
         if let Some(links) = &mut self.links {
-            links.written(first..first + count);
+            links.written(first, values, self.rows.dim());
         }
         Ok(())
     }
@@ -161,6 +164,34 @@ impl VectorIndex {
             (Some(links), Some(shard)) => links.tend(device, shard, self.rows.len(), rows_max),
             _ => Ok(0),
         }
+    }
+
+    /// Rows that came into the graph or left it since it was last saved or restored.
+    pub fn unsaved(&self) -> usize {
+        self.links.as_ref().map_or(0, Links::unsaved)
+    }
+
+    /// The graph, to be kept until the index is made anew; none if there is no graph.
+    pub fn checkpoint(&mut self, device: &mut Device) -> Result<Option<Checkpoint>> {
+        let dim = self.rows.dim();
+        self.links.as_mut().map_or(Ok(None), |links| links.checkpoint(device, dim))
+    }
+
+    /// Takes up a graph that was saved, once all rows are written and deleted ones retired, and before the first are linked. Rows that are
+    /// not what they were are found by the scan until they are linked anew. Gives how many rows the graph has, 0 on a device that has none.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`](crate::Error::Checkpoint) if it is of another index; then, and if the device has no room for it, all is as
+    /// before.
+    pub fn restore(&mut self, device: &mut Device, saved: &Checkpoint) -> Result<usize> {
+        if saved.dim != self.rows.dim() {
+            let why = format!("{} numbers a vector, where {} are wanted", saved.dim, self.rows.dim());
+            return Err(crate::Error::Checkpoint { why });
+        }
+        if let (Some(links), Some(shard)) = (&mut self.links, self.rows.only_shard()) {
+            links.restore(device, shard, saved)?;
+        }
+        Ok(self.linked())
     }
 
     /// The best rows for each query.

@@ -14,6 +14,7 @@ pub mod graph_levels;
 pub mod graph_link;
 pub mod graph_rank;
 pub mod graph_search;
+pub mod graph_sketch;
 pub mod graph_triangles;
 pub mod graph_unlink;
 pub mod homeostasis;
@@ -40,6 +41,7 @@ pub static KERNELS: &[&Kernel] = &[
     &graph_link::KERNEL,
     &graph_rank::KERNEL,
     &graph_search::KERNEL,
+    &graph_sketch::KERNEL,
     &graph_triangles::KERNEL,
     &graph_unlink::KERNEL,
     &homeostasis::KERNEL,

@@ -60,7 +60,8 @@
 //! | `NNNNNNNNNNNNNNNNNNNN.seg` | a segment; N is the sequence of its first record, 20 digits |
 //! | `NNNNNNNNNNNNNNNNNNNN.snap` | a snapshot of everything up to record N |
 //! | `segment.tmp` | the next segment, made ready before the one before it is sealed |
-//! | `snapshot.tmp` | a snapshot being written |
+//! | `NAME.cache` | something that can be made anew, in the form of a snapshot of record 0 |
+//! | `snapshot.tmp`, `cache.tmp` | a snapshot, a cache being written |
 //! | `lock` | empty; locked by the writer |
 //!
 //! All numbers are little-endian; all checksums are CRC32C; reserved bytes are 0.
@@ -127,6 +128,7 @@
 //! | 28 | 4 | checksum of bytes 0..28 |
 
 mod active;
+pub mod cache;
 mod chain;
 mod control;
 mod damage;

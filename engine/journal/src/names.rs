@@ -8,6 +8,13 @@ pub(crate) const SEGMENT_TEMP: &str = "segment.tmp";
 /// A snapshot before it is complete and durable.
 pub(crate) const SNAPSHOT_TEMP: &str = "snapshot.tmp";
 
+/// A cache before it is complete and durable.
+pub(crate) const CACHE_TEMP: &str = "cache.tmp";
+
+pub(crate) fn cache(name: &str) -> String {
+    format!("{name}.cache")
+}
+
 pub(crate) fn segment(first: Seq) -> String {
     format!("{first:020}.seg", first = first.0)
 }

@@ -43,15 +43,7 @@ pub fn write<S: Storage>(
     seq: Seq,
     fill: impl FnOnce(&mut SnapshotWriter<'_, S::File>) -> io::Result<()>,
 ) -> Result<u64> {
-    remove_temporary(storage)?;
-    let written = write_temporary(storage, seq, fill);
-    if written.is_err() {
-        // It would only hold room that may be needed; if this fails too, the next write tries again.
-        let _ = storage.remove(names::SNAPSHOT_TEMP);
-    }
-    let bytes = written?;
-    storage.rename(names::SNAPSHOT_TEMP, &names::snapshot(seq))?;
-    storage.sync_folder()?;
+    let bytes = write_sealed(storage, names::SNAPSHOT_TEMP, &names::snapshot(seq), seq, fill)?;
     let found = names::snapshots(&storage.list()?);
     for old in found.iter().rev().skip(KEPT) {
         storage.remove(&names::snapshot(*old))?;
@@ -59,27 +51,44 @@ pub fn write<S: Storage>(
     Ok(bytes)
 }
 
-fn write_temporary<S: Storage>(
+/// Writes a file in the form of snapshots: under the name `temporary`, and under its own once it is whole and durable.
+pub(crate) fn write_sealed<S: Storage>(
     storage: &S,
+    temporary: &str,
+    name: &str,
     seq: Seq,
     fill: impl FnOnce(&mut SnapshotWriter<'_, S::File>) -> io::Result<()>,
 ) -> Result<u64> {
-    let mut file = storage.create(names::SNAPSHOT_TEMP)?;
+    if storage.list()?.iter().any(|found| found == temporary) {
+        storage.remove(temporary)?;
+    }
+    let written = write_whole(storage, temporary, name, seq, fill);
+    if written.is_err() {
+        // It would only hold room that may be needed; if this fails too, the next write tries again.
+        let _ = storage.remove(temporary);
+    }
+    let bytes = written?;
+    storage.rename(temporary, name)?;
+    storage.sync_folder()?;
+    Ok(bytes)
+}
+
+fn write_whole<S: Storage>(
+    storage: &S,
+    temporary: &str,
+    name: &str,
+    seq: Seq,
+    fill: impl FnOnce(&mut SnapshotWriter<'_, S::File>) -> io::Result<()>,
+) -> Result<u64> {
+    let mut file = storage.create(temporary)?;
     let mut writer = SnapshotWriter::new(&mut file, seq)?;
     fill(&mut writer).map_err(|e| match e.downcast::<Error>() {
         Ok(ours) => ours,
-        Err(source) => Error::Io { op: Op::Fill, file: names::snapshot(seq), source },
+        Err(source) => Error::Io { op: Op::Fill, file: name.to_owned(), source },
     })?;
     let bytes = writer.finish()?;
     file.sync()?;
     Ok(bytes)
-}
-
-fn remove_temporary<S: Storage>(storage: &S) -> Result<()> {
-    if storage.list()?.iter().any(|name| name == names::SNAPSHOT_TEMP) {
-        storage.remove(names::SNAPSHOT_TEMP)?;
-    }
-    Ok(())
 }
 
 /// The newest complete snapshot, ready to be read, or `None`. Half-written ones have no name that counts.
@@ -99,7 +108,8 @@ pub fn latest<S: Storage>(storage: &S) -> Result<Option<Snapshot<S::File>>> {
 /// # Errors
 /// As [`latest`]; [`Error::Io`] when there is none.
 pub fn open<S: Storage>(storage: &S, seq: Seq) -> Result<Snapshot<S::File>> {
-    Snapshot::open(storage.open(&names::snapshot(seq))?, seq)
+    let name = names::snapshot(seq);
+    Snapshot::open(storage.open(&name)?, name, seq)
 }
 
 /// The sequences of all snapshots, ascending.

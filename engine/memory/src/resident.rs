@@ -9,6 +9,7 @@ mod rows;
 mod spread;
 
 use cortexkg_compute::analytics::Analytics;
+use cortexkg_compute::index::{Checkpoint, IndexOptions};
 use cortexkg_compute::kernels::shared::csr::Csr;
 use cortexkg_compute::kernels::{
     activation_spread, column_compete, encode_rows, lateral_inhibit, similarity_topk, ttfs_encode,
@@ -49,9 +50,9 @@ pub struct Resident {
 }
 
 impl Resident {
-    /// An empty copy on a device, for vectors of `dim` numbers.
-    pub fn new(device: Device, dim: usize) -> Self {
-        let rows = Rows::new(&device, dim);
+    /// An empty copy on a device.
+    pub fn new(device: Device, vectors: IndexOptions) -> Self {
+        let rows = Rows::new(&device, vectors);
         Resident { device, rows, graph: GraphCopy::default(), grid: Grid::default() }
     }
 
@@ -94,6 +95,22 @@ impl Resident {
         self.rows.tend(&mut self.device, rows_max)
     }
 
+    /// Vectors in that graph, and how many came or went since it was last saved.
+    pub fn linked(&self) -> (usize, usize) {
+        self.rows.linked()
+    }
+
+    /// The graph of vectors as it is, to be kept for the next start; none if there is none.
+    pub fn checkpoint(&mut self) -> Result<Option<Checkpoint>, Error> {
+        self.rows.checkpoint(&mut self.device)
+    }
+
+    /// Takes up a graph that was saved, for a state that was synced and not tended yet. Gives the vectors it holds; those that are not
+    /// what they were are linked anew when there is time. A graph of another kind is refused, and nothing changes.
+    pub fn restore(&mut self, saved: &Checkpoint) -> Result<usize, Error> {
+        self.rows.restore(&mut self.device, saved)
+    }
+
     /// For each new vector: live rows and earlier vectors of the batch that resemble it by at least `score_min`, best first. Earlier
     /// vectors are numbered from the end of the rows.
     pub fn nearest_to_batch(
@@ -130,11 +147,6 @@ impl Resident {
     /// What computes.
     pub fn device(&self) -> &DeviceInfo {
         self.device.info()
-    }
-
-    /// Gives the device back, to be filled anew.
-    pub fn into_device(self) -> Device {
-        self.device
     }
 }
 

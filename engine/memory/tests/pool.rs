@@ -1,5 +1,6 @@
 //! What joins the pool of a recall.
 
+use cortexkg_compute::index::IndexOptions;
 use cortexkg_compute::{Device, DeviceChoice, DeviceOptions};
 use cortexkg_memory::record::{ModelTag, Record};
 use cortexkg_memory::request::{Retrieve, Store};
@@ -18,7 +19,7 @@ fn towards(direction: usize) -> [f32; DIM] {
 #[test]
 fn a_memory_two_hops_away_is_gated_by_its_own_similarity_however_many_resemble_the_query_more() {
     let options = DeviceOptions { choice: DeviceChoice::Cpu, threads: 1, ..Default::default() };
-    let mut resident = Resident::new(Device::open(&options).expect("a CPU"), DIM);
+    let mut resident = Resident::new(Device::open(&options).expect("a CPU"), IndexOptions::new(DIM));
     let mut state = State::default();
     let model = ModelTag { name: "test".into(), dim: DIM as u32, fingerprint: "00".into() };
     state.apply(&Record::Founded(model));

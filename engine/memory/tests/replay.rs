@@ -1,5 +1,6 @@
 //! The log is the database: whatever was decided, folding the records gives the same state, from the start or from a snapshot.
 
+use cortexkg_compute::index::IndexOptions;
 use cortexkg_compute::{Device, DeviceChoice, DeviceOptions, Draw};
 use cortexkg_memory::change::{configure, delete, update};
 use cortexkg_memory::record::{Entry, ModelTag, Record};
@@ -49,7 +50,7 @@ impl World {
             Record::Founded(ModelTag { name: "test".into(), dim: DIM as u32, fingerprint: "00".into() });
         state.apply(&founded);
         let log = vec![Entry { tenant: TenantId::default(), record: founded }];
-        World { state, resident: Resident::new(device, DIM), log, now: 0 }
+        World { state, resident: Resident::new(device, IndexOptions::new(DIM)), log, now: 0 }
     }
 
     fn step(&mut self, draw: &mut Draw) {

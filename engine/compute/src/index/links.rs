@@ -1,10 +1,9 @@
 //! The graph of an index: which rows are in it, how they get in and out, walks over it.
 
-use std::ops::Range;
-
-use crate::Result;
 use crate::buffer::Buffer;
 use crate::device::Device;
+use crate::index::bits::Bits;
+use crate::index::checkpoint::{Checkpoint, fingerprint};
 use crate::index::rows::{Rows, Scratch, masks_within, room};
 use crate::index::settling::Settling;
 use crate::index::{Found, Search, Way};
@@ -12,12 +11,14 @@ use crate::kernel::Kernel;
 use crate::kernels::graph_backlink::Requests;
 use crate::kernels::graph_link::Linking;
 use crate::kernels::graph_search::Graph;
-use crate::kernels::shared::graph_shard::{GraphShard, sketch_words};
+use crate::kernels::shared::graph_shard::GraphShard;
 use crate::kernels::shared::ranked::best;
 use crate::kernels::shared::row_shard::RowShard;
 use crate::kernels::similarity_topk::{Masks, mask_words};
-use crate::kernels::{graph_backlink, graph_link, graph_search, graph_unlink};
+use crate::kernels::{graph_backlink, graph_link, graph_search, graph_sketch, graph_unlink};
 use crate::recording::Recording;
+use crate::{Error, Result};
+use half::f16;
 
 /// Rows where walks begin.
 const ENTRIES: usize = 64;
@@ -27,6 +28,8 @@ const BATCH_PART: usize = 24;
 const BATCH_MAX: usize = 1 << 12;
 /// Retired rows are taken out before others come in once they are one in so many of those linked.
 const RETIRED_PART: usize = 16;
+/// Rows whose edges are written at once.
+const RESTORED_ROWS: usize = 1 << 14;
 /// A walk meets about so many rows for each that it keeps.
 const LOOKED_PER_KEPT: usize = 24;
 /// Time to meet a row on a walk, in the time a scan takes for one.
@@ -46,59 +49,21 @@ pub(super) struct Links {
     waiting: Bits,
     /// Linked, and to be taken out.
     retired: Bits,
-}
-
-/// A set of rows.
-#[derive(Default)]
-struct Bits {
-    words: Vec<u64>,
-    count: usize,
-}
-
-impl Bits {
-    fn insert(&mut self, row: u32) -> bool {
-        let (word, bit) = (row as usize / 64, 1 << (row % 64));
-        if self.words.len() <= word {
-            self.words.resize(word + 1, 0);
-        }
-        let new = self.words[word] & bit == 0;
-        self.words[word] |= bit;
-        self.count += usize::from(new);
-        new
-    }
-
-    fn remove(&mut self, row: u32) -> bool {
-        let (word, bit) = (row as usize / 64, 1 << (row % 64));
-        let held = self.words.get(word).is_some_and(|word| word & bit != 0);
-        if held {
-            self.words[word] &= !bit;
-            self.count -= 1;
-        }
-        held
-    }
-
-    fn contains(&self, row: u32) -> bool {
-        self.words.get(row as usize / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
-    }
-
-    /// The first `n` rows.
-    fn first(&self, n: usize) -> Vec<u32> {
-        let bits = self.words.iter().enumerate().flat_map(|(word, &bits)| {
-            let mut left = bits;
-            std::iter::from_fn(move || {
-                let bit = (left != 0).then(|| left.trailing_zeros())?;
-                left &= left - 1;
-                Some(word as u32 * 64 + bit)
-            })
-        });
-        bits.take(n).collect()
-    }
+    /// `[rows]`, of the vectors that were written.
+    prints: Vec<u32>,
+    /// Rows that came in or went since the last checkpoint.
+    unsaved: usize,
 }
 
 impl Links {
     /// What a device must play to have a graph.
-    pub const KERNELS: [&'static Kernel; 4] =
-        [&graph_search::KERNEL, &graph_link::KERNEL, &graph_backlink::KERNEL, &graph_unlink::KERNEL];
+    pub const KERNELS: [&'static Kernel; 5] = [
+        &graph_search::KERNEL,
+        &graph_sketch::KERNEL,
+        &graph_link::KERNEL,
+        &graph_backlink::KERNEL,
+        &graph_unlink::KERNEL,
+    ];
 
     pub fn new(degree: usize, rows_min: usize, linking: Linking) -> Self {
         Links {
@@ -111,26 +76,38 @@ impl Links {
             linked: Bits::default(),
             waiting: Bits::default(),
             retired: Bits::default(),
+            prints: Vec::new(),
+            unsaved: 0,
         }
     }
 
     pub fn linked(&self) -> usize {
-        self.linked.count
+        self.linked.len()
     }
 
     pub fn waiting(&self) -> usize {
-        self.waiting.count
+        self.waiting.len()
     }
 
     pub fn waiting_bits(&self) -> &[u64] {
-        &self.waiting.words
+        self.waiting.words()
     }
 
-    /// A row that is linked and written anew is found by the scan until it is linked anew.
-    pub fn written(&mut self, rows: Range<usize>) {
-        for row in rows {
+    /// Takes note of rows `first..`, `[count][dim]`. A row that is linked and written anew is found by the scan until it is linked anew,
+    /// unless it was written as it is.
+    pub fn written(&mut self, first: usize, values: &[f16], dim: usize) {
+        let end = first + values.len() / dim;
+        if self.prints.len() < end {
+            self.prints.resize(end, 0);
+        }
+        for (row, vector) in (first..end).zip(values.chunks_exact(dim)) {
+            let print = fingerprint(vector);
+            let same = std::mem::replace(&mut self.prints[row], print) == print;
             let row = row as u32;
             if self.linked.contains(row) {
+                if same && !self.retired.contains(row) {
+                    continue;
+                }
                 self.retired.insert(row);
             }
             self.waiting.insert(row);
@@ -160,15 +137,15 @@ impl Links {
             Some(graph) => graph.grow(device, shard.capacity())?,
             none => *none = Some(GraphShard::create(device, shard.dim(), self.degree, shard.capacity())?),
         }
-        let due = self.retired.count * RETIRED_PART > self.linked.count || self.waiting.count == 0;
-        if due && self.retired.count > 0 {
-            let gone = self.retired.first(rows_max);
+        let due = self.retired.len() * RETIRED_PART > self.linked.len() || self.waiting.len() == 0;
+        if due && self.retired.len() > 0 {
+            let gone = self.retired.iter().take(rows_max).collect::<Vec<_>>();
             self.unlink(device, shard, rows, &gone)?;
         }
-        let mut left = rows_max.min(self.waiting.count);
+        let mut left = rows_max.min(self.waiting.len());
         while left > 0 {
-            let batch = (self.linked.count / BATCH_PART).clamp(1, BATCH_MAX).min(left);
-            let joining = self.waiting.first(batch);
+            let batch = (self.linked.len() / BATCH_PART).clamp(1, BATCH_MAX).min(left);
+            let joining: Vec<u32> = self.waiting.iter().take(batch).collect();
             // What is written anew must be out before it can come in.
             let anew: Vec<u32> = joining.iter().copied().filter(|&row| self.retired.contains(row)).collect();
             if !anew.is_empty() {
@@ -177,7 +154,7 @@ impl Links {
             self.link(device, shard, rows, &joining)?;
             left -= joining.len();
         }
-        Ok(self.waiting.count + self.retired.count)
+        Ok(self.waiting.len() + self.retired.len())
     }
 
     fn graph<'a>(&'a self, shard: &'a RowShard, rows: usize) -> Graph<'a> {
@@ -192,31 +169,17 @@ impl Links {
 
     fn link(&mut self, device: &mut Device, shard: &RowShard, rows: usize, joining: &[u32]) -> Result<()> {
         room(device, &mut self.entry_rows, "graph entries", ENTRIES)?;
-        let words = sketch_words(shard.dim());
-        let (join, picks, made) = device.all_or_nothing(|device| {
+        let (join, picks) = device.all_or_nothing(|device| {
             let join = device.upload("joining rows", joining)?;
-            let picks = device.create("picked edges", joining.len() * self.degree)?;
-            Ok((join, picks, device.create("made sketches", joining.len() * words)?))
+            Ok((join, device.create("picked edges", joining.len() * self.degree)?))
         })?;
-        let mut recording = Recording::new();
-        graph_link::record(
-            &mut recording,
-            &self.graph(shard, rows),
-            &self.linking,
-            &join,
-            joining.len(),
-            &picks,
-            &made,
-        );
-        let sketches = &self.graph(shard, rows).graph.sketches;
-        for (place, &row) in joining.iter().enumerate() {
-            recording.copy(&made, place * words, sketches, row as usize * words, words);
-        }
+        let (mut recording, graph) = (Recording::new(), self.graph(shard, rows));
+        graph_sketch::record(&mut recording, shard, graph.graph, &join, joining.len());
+        graph_link::record(&mut recording, &graph, &self.linking, &join, joining.len(), &picks);
         let read = recording.read_all(&picks);
         let picked = device.run(recording)?;
         device.destroy(join);
         device.destroy(picks);
-        device.destroy(made);
 
         // Every pick asks for an edge back, and the rows that join ask for their own.
         let lists = picked.get(&read).chunks_exact(self.degree);
@@ -234,6 +197,7 @@ impl Links {
             self.linked.insert(row);
             self.offer_entry(row);
         }
+        self.unsaved += joining.len();
         self.upload_entries(device)
     }
 
@@ -282,9 +246,10 @@ impl Links {
             self.linked.remove(row);
             self.retired.remove(row);
         }
+        self.unsaved += going.len();
         self.entries.retain(|(_, row)| self.linked.contains(*row));
         if self.entries.len() < ENTRIES / 2 {
-            for row in self.linked.first(self.linked.count) {
+            for row in self.linked.iter().collect::<Vec<_>>() {
                 self.offer_entry(row);
             }
         }
@@ -307,6 +272,69 @@ impl Links {
         let mut recording = Recording::new();
         recording.write(buffer, 0, &rows);
         device.run(recording).map(|_| ())
+    }
+
+    /// Rows that came in or went since there was last a checkpoint.
+    pub fn unsaved(&self) -> usize {
+        self.unsaved
+    }
+
+    /// The graph as it is, if there is one.
+    pub fn checkpoint(&mut self, device: &mut Device, dim: usize) -> Result<Option<Checkpoint>> {
+        let Some(graph) = self.graph.as_ref().filter(|_| self.linked.len() > 0) else { return Ok(None) };
+        let (degree, rows) = (self.degree, self.prints.len().min(graph.capacity()));
+        let mut recording = Recording::new();
+        let edges = recording.read(&graph.edges, 0, rows * degree);
+        let edges = device.run(recording)?.get(&edges).to_vec();
+        self.unsaved = 0;
+        let (linked, mut prints) = (self.linked.clone(), self.prints[..rows].to_vec());
+        // The edges of a row that was written anew are not those of the vector it has now.
+        self.retired.iter().for_each(|row| prints[row as usize] = !prints[row as usize]);
+        Ok(Some(Checkpoint { dim, degree, linked, prints, edges }))
+    }
+
+    /// The graph as it was, for rows that were written since; those that are not what they were wait to be linked anew. Nothing was linked
+    /// yet.
+    pub fn restore(&mut self, device: &mut Device, shard: &RowShard, saved: &Checkpoint) -> Result<()> {
+        assert!(self.graph.is_none(), "a graph that is there already, this is a bug");
+        let rows = saved.prints.len();
+        if saved.degree != self.degree || rows > self.prints.len() {
+            let why = format!(
+                "{} edges a row and {rows} rows, where {} and {} are wanted",
+                saved.degree,
+                self.degree,
+                self.prints.len()
+            );
+            return Err(Error::Checkpoint { why });
+        }
+        let graph = device.all_or_nothing(|device| {
+            let graph = GraphShard::create(device, shard.dim(), self.degree, shard.capacity())?;
+            let linked: Vec<u32> = saved.linked.iter().collect();
+            let listed = device.upload("linked rows", &linked)?;
+            for (part, edges) in saved.edges.chunks(RESTORED_ROWS * self.degree).enumerate() {
+                let mut recording = Recording::new();
+                recording.write(&graph.edges, part * RESTORED_ROWS * self.degree, edges);
+                device.run(recording)?;
+            }
+            let mut recording = Recording::new();
+            graph_sketch::record(&mut recording, shard, &graph, &listed, linked.len());
+            device.run(recording)?;
+            device.destroy(listed);
+            room(device, &mut self.entry_rows, "graph entries", ENTRIES)?;
+            Ok(graph)
+        })?;
+        self.graph = Some(graph);
+        for row in saved.linked.iter() {
+            self.linked.insert(row);
+            self.offer_entry(row);
+            // Who does not wait was deleted.
+            if saved.prints[row as usize] != self.prints[row as usize] || !self.waiting.contains(row) {
+                self.retired.insert(row);
+            } else {
+                self.waiting.remove(row);
+            }
+        }
+        self.upload_entries(device)
     }
 
     /// Rows a walk should meet, if the mask has nothing to do with the query.

@@ -4,6 +4,7 @@
 //! `CORTEXKG_TEST_SEED` repeats a run of the seeded tests.
 
 mod cards;
+mod checkpoints;
 mod churn;
 mod exact;
 mod limits;

@@ -4,15 +4,14 @@
 //!   u32 `[joining]`, rows without edges, and not entries.
 //! - Each walks as in `graph_search` with its own codes as the query and no mask, keeping `width` rows, over the graph as it
 //!   is: rows of one dispatch do not see each other. Of the rows found, `diversify` keeps up to `picks_max`.
-//! - Output: `picks`, u32 `[joining][degree]`, edge words (row + 1, 0 for none), nearest first; `made`, u32
-//!   `[joining][sketch_words(dim)]`, the rows' own sketches. The graph is not changed.
+//! - Output: `picks`, u32 `[joining][degree]`, edge words (row + 1, 0 for none), nearest first. The graph is not changed.
 //! - Tolerance: none, as in `graph_search`.
 
 use std::cell::RefCell;
 
 use super::graph_search::{ABSENT, Graph, drawn_edges, drawn_sketches, reference_walk};
 use super::shared::diversify::{Near, diversify};
-use super::shared::graph_shard::{probe_of, sketch_words, write_list};
+use super::shared::graph_shard::{probe_of, write_list};
 use super::shared::walk::{Reach, Terrain, Walk};
 use crate::args::Args;
 use crate::buffer::Buffer;
@@ -56,7 +55,6 @@ pub static KERNEL: Kernel = Kernel {
         Binding::read("entries", Element::U32),
         Binding::read("joining", Element::U32),
         Binding::write("picks", Element::U32),
-        Binding::write("made", Element::U32),
     ],
     params: Params::FIELDS,
     workgroup: [32, 1, 1],
@@ -80,7 +78,7 @@ pub struct Linking {
     pub alpha: f32,
 }
 
-/// Records the linking of the first `count` rows of `joining`; `picks` and `made` have room for as many lists and sketches.
+/// Records the linking of the first `count` rows of `joining`; `picks` has room for as many lists.
 pub fn record(
     recording: &mut Recording,
     graph: &Graph<'_>,
@@ -88,12 +86,10 @@ pub fn record(
     joining: &Buffer<u32>,
     count: usize,
     picks: &Buffer<u32>,
-    made: &Buffer<u32>,
 ) {
     graph.check();
     let degree = graph.graph.degree();
     let room = joining.len() >= count && picks.len() >= count * degree;
-    let room = room && made.len() >= count * sketch_words(graph.shard.dim());
     assert!(room && linking.width > 0, "{count} rows join from {}, this is a bug", joining.erase());
     if count == 0 {
         return;
@@ -109,8 +105,8 @@ pub fn record(
         alpha: linking.alpha,
     };
     let [codes, factors, edges, sketches, entries] = graph.buffers();
-    let (joining, picks, made) = (joining.erase(), picks.erase(), made.erase());
-    recording.dispatch(&KERNEL, &params, &[codes, factors, edges, sketches, entries, joining, picks, made]);
+    let buffers = [codes, factors, edges, sketches, entries, joining.erase(), picks.erase()];
+    recording.dispatch(&KERNEL, &params, &buffers);
 }
 
 impl Params {
@@ -121,10 +117,10 @@ impl Params {
 
 fn reference(args: &mut Args<'_>) {
     let params: Params = args.params();
-    let (degree, words) = (params.degree as usize, sketch_words(params.dim as usize));
+    let degree = params.degree as usize;
     let terrain = Terrain::of(args, params.dim, params.degree, params.entries, params.rows);
     let joining = &args.read::<u32>(5)[..params.joining as usize];
-    let (picks, made): (&mut [u32], &mut [u32]) = (args.write(6), args.write(7));
+    let picks: &mut [u32] = args.write(6);
     for (place, &row) in joining.iter().enumerate() {
         let (mut own, rows) = (Vec::new(), terrain.rows);
         let probe = probe_of(&rows, row, &mut own);
@@ -132,7 +128,6 @@ fn reference(args: &mut Args<'_>) {
         let found: Vec<Near> = found.into_iter().map(|(row, score)| Near { row, score }).collect();
         let kept = diversify(&rows, row, &found, params.picks_max as usize, 0, params.alpha, &mut Vec::new());
         write_list(&mut picks[place * degree..][..degree], kept);
-        rows.sketch(row, &mut made[place * words..][..words]);
     }
 }
 
@@ -153,7 +148,7 @@ thread_local! {
 
 fn cpu(args: &mut Args<'_>) {
     let params: Params = args.params();
-    let (degree, words) = (params.degree as usize, sketch_words(params.dim as usize));
+    let degree = params.degree as usize;
     let terrain = Terrain::of(args, params.dim, params.degree, params.entries, params.rows);
     let rows = terrain.rows;
     let joining = &args.read::<u32>(5)[..params.joining as usize];
@@ -170,12 +165,9 @@ fn cpu(args: &mut Args<'_>) {
             joining.iter().map(link).collect()
         })
     });
-    let (picks, made): (&mut [u32], &mut [u32]) = (args.write(6), args.write(7));
+    let picks: &mut [u32] = args.write(6);
     for (list, kept) in picks.chunks_exact_mut(degree).zip(lists) {
         write_list(list, kept);
-    }
-    for (&row, sketch) in joining.iter().zip(made.chunks_exact_mut(words)) {
-        rows.sketch(row, sketch);
     }
 }
 
@@ -208,8 +200,7 @@ fn cases(seed: u64) -> Vec<Case> {
                 .bind(&drawn_sketches(&codes, &factors, dim))
                 .bind(&[entries, vec![0]].concat())
                 .bind(&[join, vec![0]].concat())
-                .bind(&vec![7u32; (joining + 1) * degree])
-                .bind(&vec![7u32; (joining + 1) * sketch_words(dim)]),
+                .bind(&vec![7u32; (joining + 1) * degree]),
         );
     };
     for stored in Rows::ALL {

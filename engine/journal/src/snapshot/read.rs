@@ -7,16 +7,17 @@ use super::{
     BLOCK_BYTES, BLOCK_CRC_BYTES, SNAPSHOT_HEADER_BYTES, SNAPSHOT_MAGIC, SNAPSHOT_TRAILER_BYTES,
     SNAPSHOT_VERSION, TRAILER_MAGIC, block_at, block_crc,
 };
+use crate::Seq;
 use crate::error::{Corruption, Error, Result};
 use crate::le::{u16_at, u32_at, u64_at};
 use crate::storage::StorageFile;
-use crate::{Seq, names};
 
 /// A complete snapshot, to be read through [`io::Read`].
 ///
 /// A read error wraps the crate's own: `e.downcast::<cortexkg_journal::Error>()` gives it back.
 pub struct Snapshot<F> {
     file: F,
+    name: String,
     seq: Seq,
     content_bytes: u64,
     /// The header's checksum.
@@ -33,8 +34,7 @@ pub struct Snapshot<F> {
 }
 
 impl<F: StorageFile> Snapshot<F> {
-    pub(super) fn open(file: F, seq: Seq) -> Result<Snapshot<F>> {
-        let name = names::snapshot(seq);
+    pub(crate) fn open(file: F, name: String, seq: Seq) -> Result<Snapshot<F>> {
         let corrupt = |offset, why| Err(Error::corrupt(&name, offset, why));
         let mut header = [0; SNAPSHOT_HEADER_BYTES];
         let read = file.read_at(0, &mut header)?;
@@ -65,6 +65,7 @@ impl<F: StorageFile> Snapshot<F> {
         }
         Ok(Snapshot {
             file,
+            name,
             seq,
             content_bytes,
             salt,
@@ -102,7 +103,7 @@ impl<F: StorageFile> Snapshot<F> {
 
     /// False after the last block.
     fn load_block(&mut self) -> Result<bool> {
-        let corrupt = |offset, why| Err(Error::corrupt(&names::snapshot(self.seq), offset, why));
+        let corrupt = |offset, why| Err(Error::corrupt(&self.name, offset, why));
         let left = self.content_bytes.saturating_sub(self.index * BLOCK_BYTES as u64);
         let at = block_at(self.index);
         self.block.clear();

@@ -1,3 +1,4 @@
+use cortexkg_compute::index::IndexOptions;
 use cortexkg_compute::{Device, DeviceChoice, DeviceOptions};
 
 use super::*;
@@ -49,7 +50,7 @@ fn world() -> (State, Resident) {
     let deleted = DeletedRecord { id: MemoryId(5), at: Timestamp(6), cleanup: CleanupMode::Standard };
     state.apply(&Record::Deleted(deleted));
     let options = DeviceOptions { choice: DeviceChoice::Cpu, threads: 1, ..Default::default() };
-    (state, Resident::new(Device::open(&options).unwrap(), 32))
+    (state, Resident::new(Device::open(&options).unwrap(), IndexOptions::new(32)))
 }
 
 fn ask(analysis: Analysis, memory_ids: &[MemoryId]) -> Analyze {
@@ -218,7 +219,7 @@ fn a_device_without_room_refuses_and_stays() {
         memory_bytes_max: 1 << 20,
         ..Default::default()
     };
-    let mut resident = Resident::new(Device::open(&options).unwrap(), 32);
+    let mut resident = Resident::new(Device::open(&options).unwrap(), IndexOptions::new(32));
     let refused = analyze(&state, &mut resident, &ask(Analysis::Centrality, &[])).unwrap_err();
     assert!(matches!(refused, Error::Refused { .. }), "{refused}");
 }

@@ -1,7 +1,7 @@
 //! Vectors on the device, kept like the state, and the searches over them.
 
 use cortexkg_compute::Device;
-use cortexkg_compute::index::{IndexOptions, Originals, Search, VectorIndex, Way};
+use cortexkg_compute::index::{Checkpoint, IndexOptions, Originals, Search, VectorIndex, Way};
 use cortexkg_compute::kernels::shared::ranked::best;
 
 use crate::Error;
@@ -15,14 +15,14 @@ const WIDTH_MIN: usize = 96;
 
 /// Vectors of all rows.
 pub struct Rows {
-    dim: usize,
+    options: IndexOptions,
     index: VectorIndex,
 }
 
 impl Rows {
     /// No rows yet.
-    pub fn new(device: &Device, dim: usize) -> Self {
-        Rows { dim, index: VectorIndex::new(device, IndexOptions::new(dim)) }
+    pub fn new(device: &Device, options: IndexOptions) -> Self {
+        Rows { options, index: VectorIndex::new(device, options) }
     }
 
     /// Writes the rows that changed and retires those that were deleted.
@@ -42,6 +42,21 @@ impl Rows {
     /// See `Resident::tend`.
     pub fn tend(&mut self, device: &mut Device, rows_max: usize) -> Result<usize, Error> {
         Ok(self.index.tend(device, rows_max)?)
+    }
+
+    /// See `Resident::linked`.
+    pub fn linked(&self) -> (usize, usize) {
+        (self.index.linked(), self.index.unsaved())
+    }
+
+    /// See `Resident::checkpoint`.
+    pub fn checkpoint(&mut self, device: &mut Device) -> Result<Option<Checkpoint>, Error> {
+        Ok(self.index.checkpoint(device)?)
+    }
+
+    /// See `Resident::restore`.
+    pub fn restore(&mut self, device: &mut Device, saved: &Checkpoint) -> Result<usize, Error> {
+        Ok(self.index.restore(device, saved)?)
     }
 
     /// See `Resident::nearest`. `masks` are one for all queries or one a query.
@@ -79,12 +94,12 @@ impl Rows {
         let words = batch.len().div_ceil(64);
         let earlier = |own: usize| (0..words).map(|word| mask_below(own.saturating_sub(word * 64))).collect();
         let masks: Vec<Vec<u64>> = (0..batch.len()).map(earlier).collect();
-        let mut of_batch = Rows::new(device, self.dim);
+        let mut of_batch = VectorIndex::new(device, self.options);
         let values = narrow(&queries).0;
-        let originals = Originals::new(self.dim, bytemuck::cast_slice(&values));
-        of_batch.index.write(device, 0, bytemuck::cast_slice(&values))?;
-        let found = of_batch.index.search(device, &exactly(originals, &queries, &masks, k, score_min))?.lists;
-        of_batch.index.destroy(device);
+        let originals = Originals::new(self.options.dim, bytemuck::cast_slice(&values));
+        of_batch.write(device, 0, bytemuck::cast_slice(&values))?;
+        let found = of_batch.search(device, &exactly(originals, &queries, &masks, k, score_min))?.lists;
+        of_batch.destroy(device);
         for (list, found) in lists.iter_mut().zip(found) {
             list.extend(found.into_iter().map(|(place, score)| (rows + place, score)));
             best(list, k);

@@ -16,6 +16,9 @@ struct Churn {
     index: VectorIndex,
     truth: Truth,
     tally: Tally,
+    /// The graph as it was some time ago.
+    saved: Option<Vec<u8>>,
+    restarts: usize,
 }
 
 /// How much of the best was found, by the share of rows that the mask let through, and which ways were taken.
@@ -55,7 +58,8 @@ impl Churn {
         let mut draw = Draw::new(seed);
         let clusters = Clusters::new(&mut draw, 40, DIM);
         let index = small_index(&device, DIM);
-        Churn { draw, clusters, device, index, truth: Truth::new(DIM), tally: Tally::default() }
+        let (truth, tally) = (Truth::new(DIM), Tally::default());
+        Churn { draw, clusters, device, index, truth, tally, saved: None, restarts: 0 }
     }
 
     fn write(&mut self, first: usize, count: usize) {
@@ -179,7 +183,32 @@ impl Churn {
         }
     }
 
+    fn save(&mut self) {
+        let saved = self.index.checkpoint(&mut self.device).expect("memory");
+        self.saved = saved.map(|saved| saved.encode()).or(self.saved.take());
+    }
+
+    /// A new index of the rows as they are, with the graph that was saved last.
+    fn restart(&mut self) {
+        let Some(saved) = &self.saved else { return };
+        let index = small_index(&self.device, DIM);
+        std::mem::replace(&mut self.index, index).destroy(&mut self.device);
+        self.index.write(&mut self.device, 0, self.truth.values()).expect("memory");
+        let live = self.truth.live();
+        let gone = (0..self.truth.len() as u32).filter(|row| live.binary_search(row).is_err());
+        self.index.retire(gone);
+        let saved = Checkpoint::decode(saved).expect("what was encoded");
+        let linked = self.index.restore(&mut self.device, &saved).expect("its own graph");
+        assert_eq!(linked, saved.linked());
+        self.restarts += 1;
+    }
+
     fn step(&mut self, rows_max: usize) {
+        match self.draw.below(80) {
+            0 => self.save(),
+            1 => self.restart(),
+            _ => {}
+        }
         match self.draw.below(16) {
             0..3 => {
                 let (first, count) = (self.truth.len(), 1 + self.draw.below(20));
@@ -241,6 +270,7 @@ fn whatever_was_written_and_retired_before_a_search_finds_what_is_there_now() {
         "{buckets:?}"
     );
     assert!(*auto_walked > 50 && *auto_scanned > 50, "both ways are tried");
+    assert!(churn.restarts > 10, "{} restarts", churn.restarts);
     churn.index.destroy(&mut churn.device);
     assert_eq!(churn.device.used_bytes(), 0, "everything is freed");
 }

@@ -50,6 +50,11 @@ impl Truth {
         Some(Originals::new(self.dim, &self.values))
     }
 
+    /// All rows, retired ones too.
+    pub fn values(&self) -> &[f16] {
+        &self.values
+    }
+
     /// The score as it is defined: products summed in f64 in their order, rounded to f32, one zero only. None for a row that is not
     /// live.
     pub fn score(&self, query: &[f32], row: u32) -> Option<f32> {
