@@ -90,19 +90,33 @@ pub struct ScanQueries<'a> {
 
 type DotCodes = fn(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]);
 
-/// A coded vector that is compared with bit strings.
+/// Words of second bits in a sketch of so many words: what its lines have left behind the first bits and the factor, at most a bit a
+/// dimension.
+pub fn second_words(words: usize, dim: usize) -> usize {
+    (words - dim / 32 - 1).min(dim / 32)
+}
+
+/// A coded vector that is compared with sketches.
 #[derive(Clone, Copy)]
-pub struct SignProbe<'a> {
+pub struct SketchProbe<'a> {
     /// Signed codes within [`CODE_MAX`], a multiple of 32.
     pub codes: &'a [i8],
-    /// Minus the sum of all codes.
+    /// Minus twice the sum of all codes, minus the sum of those with a second bit.
     pub offset: i32,
     /// Value of one code step.
     pub scale: f32,
 }
 
-impl SignProbe<'_> {
-    /// The estimated inner product with a row of this factor, from the sum of codes where its bits are set.
+impl<'a> SketchProbe<'a> {
+    /// For sketches of so many words.
+    pub fn new(codes: &'a [i8], scale: f32, words: usize) -> Self {
+        let sum = |codes: &[i8]| codes.iter().map(|code| i32::from(*code)).sum::<i32>();
+        let seconds = &codes[..32 * second_words(words, codes.len())];
+        SketchProbe { codes, offset: -2 * sum(codes) - sum(seconds), scale }
+    }
+
+    /// The estimated inner product with a row of this factor, from the sum of codes where its second bits are set and twice the sum of
+    /// those where its first bits are.
     pub fn estimate(&self, sum: i32, factor: f32) -> f32 {
         (2 * sum + self.offset) as f32 * (factor * self.scale)
     }
@@ -130,7 +144,7 @@ impl Likely {
     }
 }
 
-type FindLikely = fn(signs: &[u32], words: usize, rows: &[u32], &SignProbe<'_>, floor: f32, &mut Likely);
+type FindLikely = fn(sketches: &[u32], words: usize, rows: &[u32], &SketchProbe<'_>, floor: f32, &mut Likely);
 
 /// A set of vector instructions and the functions built for it.
 pub struct Simd {
@@ -253,14 +267,14 @@ impl Simd {
         (self.dot_codes)(codes, rows, query, sums);
     }
 
-    /// The rows whose estimate is not under `floor`, in their order. `signs` holds bit strings, `words` apart: bit d % 32 of word
-    /// d / 32 for code d, and behind them the row's factor as the bits of an f32.
+    /// The rows whose estimate is not under `floor`, in their order. `sketches` are `words` long: bit d % 32 of word d / 32 for code
+    /// d, then, as far as [`second_words`] goes, second bits in the same way, and in the last word the row's factor as the bits of an f32.
     pub fn likely(
         &self,
-        signs: &[u32],
+        sketches: &[u32],
         words: usize,
         rows: &[u32],
-        probe: &SignProbe<'_>,
+        probe: &SketchProbe<'_>,
         floor: f32,
         likely: &mut Likely,
     ) {
@@ -272,7 +286,7 @@ impl Simd {
             likely.rows.resize(room, 0);
             likely.scores.resize(room, 0.0);
         }
-        (self.likely)(signs, words, rows, probe, floor, likely);
+        (self.likely)(sketches, words, rows, probe, floor, likely);
     }
 }
 

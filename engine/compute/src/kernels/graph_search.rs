@@ -7,7 +7,7 @@
 //!   entries enter. Then, again and again, the best row of the beam that is not done takes a step: one estimated by its sketch is
 //!   estimated anew by its codes, and moves; one estimated by its codes is done, and the rows its edges lead to enter, unless
 //!   they were met before. The walk ends when all are done, or when it should follow edges having met `looked_max` rows or more.
-//! - An estimate is the integer product of codes, or the sum of codes with the signs of a sketch, times both factors, in f32.
+//! - An estimate is the integer product of codes, or of codes and the levels of a sketch, times both factors, in f32.
 //! - Of the allowed rows that were estimated by their codes, a query gets the best, as many as there are places, but none below the
 //!   estimate of the `wanted`-th by more than `margin` times the length of that row (as coded) and the query's: whoever wants the
 //!   truth of the first few scores these exactly.
@@ -17,7 +17,9 @@
 
 use std::cell::RefCell;
 
-use super::shared::graph_shard::{CodedRows, GRAPH_ROWS_MAX, GraphShard, Probe, listed, sketch_words};
+use super::shared::graph_shard::{
+    CodedRows, GRAPH_ROWS_MAX, GraphShard, Probe, listed, sketch_level, sketch_words,
+};
 use super::shared::queries::Queries;
 use super::shared::ranked::{NO_ROW, NO_SCORE};
 use super::shared::row_shard::RowShard;
@@ -250,9 +252,10 @@ pub(crate) fn reference_walk(
             }
             met.push(row);
             let sketch = &terrain.sketches[row as usize * words..][..words];
-            let signs = (0..rows.dim).filter(|d| sketch[d / 32] >> (d % 32) & 1 == 1);
-            let sum = signs.map(|d| i32::from(probe.codes[d])).sum();
-            let score = probe.signs().estimate(sum, f32::from_bits(sketch[rows.dim / 32]));
+            let sum = (0..rows.dim)
+                .map(|d| sketch_level(sketch, rows.dim, d) * i32::from(probe.codes[d]))
+                .sum::<i32>();
+            let score = sum as f32 * (f32::from_bits(sketch[words - 1]) * probe.scale);
             let allowed = reach.mask.is_none_or(|mask| mask[row as usize / 64] >> (row % 64) & 1 == 1);
             beam.push(Met { row, score, allowed, fine: false, expanded: false });
         }
@@ -387,62 +390,73 @@ pub(crate) fn drawn_edges(draw: &mut Draw, rows: &[f32], dim: usize, degree: usi
 fn cases(seed: u64) -> Vec<Case> {
     let draw = &mut Draw::new(seed);
     let mut cases = Vec::new();
-    let mut case =
-        |stored: Rows, asked: Rows, rows: usize, shape: (usize, usize, usize), masks: usize, max: u32| {
-            let (dim, queries, degree) = (64, shape.0, 6);
-            let values = stored.draw(draw, rows, dim);
-            let (codes, factors) = encoded(&values, dim);
-            let edges = drawn_edges(draw, &values, dim, degree);
-            let entries: Vec<u32> = draw.many(rows.min(3), |draw| draw.below(rows) as u32);
-            let words = mask_words(rows);
-            let (k, width) = (shape.1 as u32, shape.2 as u32);
-            let params = Params {
-                dim: dim as u32,
-                rows: rows as u32,
-                row_base: 1_000,
-                degree: degree as u32,
-                entries: entries.len() as u32,
-                queries: queries as u32,
-                k,
-                width,
-                wanted: 1 + draw.below(4) as u32,
-                margin: draw.below(3) as f32 * 0.1,
-                looked_max: max,
-                masks: masks as u32,
-                mask_words: words as u32,
-            };
-            let mask = draw.many((masks * words).max(1), |draw| draw.bits() & draw.bits());
-            let name = format!("{stored:?}/{asked:?} {rows} rows, {shape:?}, {masks} masks, at most {max}");
-            let places = queries * k as usize;
-            cases.push(
-                Case::new(name, &params)
-                    .bind(&codes)
-                    .bind(&factors)
-                    .bind(&edges)
-                    .bind(&drawn_sketches(&codes, &factors, dim))
-                    .bind(&[entries, vec![0]].concat())
-                    .bind(&asked.draw(draw, queries, dim))
-                    .bind(&mask)
-                    .bind(&vec![7u32; places + 1])
-                    .bind(&vec![7.0f32; places + 1])
-                    .bind(&vec![7u32; queries + 1]),
-            );
+    let mut case = |dim: usize,
+                    stored: Rows,
+                    asked: Rows,
+                    rows: usize,
+                    shape: (usize, usize, usize),
+                    masks: usize,
+                    max: u32| {
+        let (queries, degree) = (shape.0, 6);
+        let values = stored.draw(draw, rows, dim);
+        let (codes, factors) = encoded(&values, dim);
+        let edges = drawn_edges(draw, &values, dim, degree);
+        let entries: Vec<u32> = draw.many(rows.min(3), |draw| draw.below(rows) as u32);
+        let words = mask_words(rows);
+        let (k, width) = (shape.1 as u32, shape.2 as u32);
+        let params = Params {
+            dim: dim as u32,
+            rows: rows as u32,
+            row_base: 1_000,
+            degree: degree as u32,
+            entries: entries.len() as u32,
+            queries: queries as u32,
+            k,
+            width,
+            wanted: 1 + draw.below(4) as u32,
+            margin: draw.below(3) as f32 * 0.1,
+            looked_max: max,
+            masks: masks as u32,
+            mask_words: words as u32,
         };
+        let mask = draw.many((masks * words).max(1), |draw| draw.bits() & draw.bits());
+        let name =
+            format!("{stored:?}/{asked:?} {rows} rows of {dim}, {shape:?}, {masks} masks, at most {max}");
+        let places = queries * k as usize;
+        cases.push(
+            Case::new(name, &params)
+                .bind(&codes)
+                .bind(&factors)
+                .bind(&edges)
+                .bind(&drawn_sketches(&codes, &factors, dim))
+                .bind(&[entries, vec![0]].concat())
+                .bind(&asked.draw(draw, queries, dim))
+                .bind(&mask)
+                .bind(&vec![7u32; places + 1])
+                .bind(&vec![7.0f32; places + 1])
+                .bind(&vec![7u32; queries + 1]),
+        );
+    };
     for stored in Rows::ALL {
         for asked in [Rows::Uniform, Rows::Zero, Rows::Huge] {
-            case(stored, asked, 200, (3, 10, 20), 0, u32::MAX);
+            case(64, stored, asked, 200, (3, 10, 20), 0, u32::MAX);
         }
-        case(stored, Rows::Clustered, 200, (3, 5, 12), 3, u32::MAX);
-        case(stored, Rows::Clustered, 200, (4, 8, 8), 1, 60);
+        case(64, stored, Rows::Clustered, 200, (3, 5, 12), 3, u32::MAX);
+        case(64, stored, Rows::Clustered, 200, (4, 8, 8), 1, 60);
     }
     for rows in [0, 1, 2, 31, 33, 65] {
-        case(Rows::Uniform, Rows::Uniform, rows, (2, 4, 7), 0, u32::MAX);
-        case(Rows::Uniform, Rows::Uniform, rows, (2, 4, 4), 2, u32::MAX);
+        case(64, Rows::Uniform, Rows::Uniform, rows, (2, 4, 7), 0, u32::MAX);
+        case(64, Rows::Uniform, Rows::Uniform, rows, (2, 4, 4), 2, u32::MAX);
+    }
+    // As many second bits as there are dimensions, some, none, and more in the next line.
+    for dim in [32, 96, 224, 256, 288, 384, 480, 512, 800] {
+        case(dim, Rows::Clustered, Rows::Clustered, 90, (3, 5, 12), 0, u32::MAX);
+        case(dim, Rows::Uniform, Rows::Huge, 90, (3, 5, 12), 1, u32::MAX);
     }
     for queries in [0, 1, 15, 16, 17, 40] {
-        case(Rows::Uniform, Rows::Uniform, 120, (queries, 1, 1), 0, u32::MAX);
+        case(64, Rows::Uniform, Rows::Uniform, 120, (queries, 1, 1), 0, u32::MAX);
     }
-    case(Rows::Uniform, Rows::Uniform, 300, (2, 300, 300), 0, u32::MAX);
-    case(Rows::Uniform, Rows::Uniform, 300, (2, 3, 30), 0, 0);
+    case(64, Rows::Uniform, Rows::Uniform, 300, (2, 300, 300), 0, u32::MAX);
+    case(64, Rows::Uniform, Rows::Uniform, 300, (2, 3, 30), 0, 0);
     cases
 }

@@ -121,7 +121,15 @@ fn cases(seed: u64) -> Vec<Case> {
         case(stored, 64, 150, 1);
         case(stored, 480, 70, 3);
     }
-    for (dim, rows, part) in [(32, 1, 1), (512, 33, 2), (32, 5_000, 1), (32, 5_000, 2), (96, 40, 1_000)] {
+    for (dim, rows, part) in [
+        (32, 1, 1),
+        (512, 33, 2),
+        (32, 5_000, 1),
+        (32, 5_000, 2),
+        (96, 40, 1_000),
+        (256, 40, 1),
+        (384, 40, 1),
+    ] {
         case(Rows::Uniform, dim, rows, part);
     }
     cases

@@ -20,8 +20,8 @@ use super::lesson::{self, Lesson, Pupils};
 use super::portable::{self, reduce, row_factors, scale_of};
 use super::rotation::rotate;
 use super::{
-    BLOCK_ROWS, CODE_ZERO, CodeBlock, LANES, Likely, QueryFactors, Row, RowFactors, ScanQueries, SignProbe,
-    Simd, Span,
+    BLOCK_ROWS, CODE_ZERO, CodeBlock, LANES, Likely, QueryFactors, Row, RowFactors, ScanQueries, Simd,
+    SketchProbe, Span, second_words,
 };
 
 static TABLE: Simd = Simd {
@@ -96,9 +96,16 @@ fn dot_codes(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]) {
     unsafe { dot_codes_avx2(codes, rows, query, sums) }
 }
 
-fn likely(signs: &[u32], words: usize, rows: &[u32], probe: &SignProbe<'_>, floor: f32, likely: &mut Likely) {
+fn likely(
+    sketches: &[u32],
+    words: usize,
+    rows: &[u32],
+    probe: &SketchProbe<'_>,
+    floor: f32,
+    likely: &mut Likely,
+) {
     // SAFETY: the table is given out only where its instructions exist.
-    unsafe { likely_avx2(signs, words, rows, probe, floor, likely) }
+    unsafe { likely_avx2(sketches, words, rows, probe, floor, likely) }
 }
 
 /// The plain form, built for wider vectors.
@@ -267,10 +274,10 @@ fn total(lanes: __m256i) -> i32 {
 /// Codes are within 63 and added in pairs, so that 16 bits hold the sums of 260 steps of 32 codes: 8,192 dimensions take 256.
 #[target_feature(enable = "avx2,fma,f16c")]
 fn likely_avx2(
-    signs: &[u32],
+    sketches: &[u32],
     words: usize,
     rows: &[u32],
-    probe: &SignProbe<'_>,
+    probe: &SketchProbe<'_>,
     floor: f32,
     likely: &mut Likely,
 ) {
@@ -283,18 +290,25 @@ fn likely_avx2(
     );
     let bit = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64 as i64);
     let ones = _mm256_set1_epi8(1);
-    for &row in rows {
-        let signs = &signs[row as usize * words..][..probe.codes.len() / 32 + 1];
+    let set_pairs = |words: &[u32], codes: &[i8]| {
         let mut all = _mm256_setzero_si256();
-        for (word, codes) in signs.iter().zip(probe.codes.chunks_exact(32)) {
+        for (word, codes) in words.iter().zip(codes.chunks_exact(32)) {
             // SAFETY: the chunk has 32 codes.
             let codes = unsafe { _mm256_loadu_si256(codes.as_ptr().cast()) };
             let bits = _mm256_shuffle_epi8(_mm256_set1_epi32(*word as i32), spread);
             let set = _mm256_cmpeq_epi8(_mm256_and_si256(bits, bit), bit);
             all = _mm256_add_epi16(all, _mm256_maddubs_epi16(ones, _mm256_and_si256(set, codes)));
         }
-        let sum = total(_mm256_madd_epi16(all, _mm256_set1_epi16(1)));
-        likely.push_unless_under(row, probe.estimate(sum, f32::from_bits(signs[signs.len() - 1])), floor);
+        all
+    };
+    let dim = probe.codes.len();
+    let seconds = &probe.codes[..32 * second_words(words, dim)];
+    for &row in rows {
+        let sketch = &sketches[row as usize * words..][..words];
+        let first = _mm256_madd_epi16(set_pairs(sketch, probe.codes), _mm256_set1_epi16(2));
+        let second = _mm256_madd_epi16(set_pairs(&sketch[dim / 32..], seconds), _mm256_set1_epi16(1));
+        let sum = total(_mm256_add_epi32(first, second));
+        likely.push_unless_under(row, probe.estimate(sum, f32::from_bits(sketch[words - 1])), floor);
     }
 }
 

@@ -13,7 +13,7 @@ use std::arch::x86_64::*;
 use super::integrate::integrate;
 use super::learn::learn;
 use super::lesson::{self, Lesson, Pupils};
-use super::{BLOCK_ROWS, CodeBlock, Likely, Row, ScanQueries, SignProbe, Simd, Span, avx2};
+use super::{BLOCK_ROWS, CodeBlock, Likely, Row, ScanQueries, Simd, SketchProbe, Span, avx2, second_words};
 
 static TABLE: Simd = Simd {
     name: "avx512-vnni",
@@ -59,9 +59,16 @@ fn dot_codes(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]) {
     unsafe { dot_codes_avx512(codes, rows, query, sums) }
 }
 
-fn likely(signs: &[u32], words: usize, rows: &[u32], probe: &SignProbe<'_>, floor: f32, likely: &mut Likely) {
+fn likely(
+    sketches: &[u32],
+    words: usize,
+    rows: &[u32],
+    probe: &SketchProbe<'_>,
+    floor: f32,
+    likely: &mut Likely,
+) {
     // SAFETY: the table is given out only where its instructions exist.
-    unsafe { likely_avx512(signs, words, rows, probe, floor, likely) }
+    unsafe { likely_avx512(sketches, words, rows, probe, floor, likely) }
 }
 
 fn scan_block(
@@ -147,45 +154,55 @@ fn dot_codes_avx512(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]) 
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 fn likely_avx512(
-    signs: &[u32],
+    sketches: &[u32],
     words: usize,
     rows: &[u32],
-    probe: &SignProbe<'_>,
+    probe: &SketchProbe<'_>,
     floor: f32,
     likely: &mut Likely,
 ) {
-    let (codes, whole) = (probe.codes, probe.codes.len() / 64);
-    let ones = _mm512_set1_epi8(1);
+    let (codes, firsts) = (probe.codes, probe.codes.len() / 32);
+    let seconds = second_words(words, codes.len());
+    let (ones, twos) = (_mm512_set1_epi8(1), _mm512_set1_epi8(2));
     for rows in rows.chunks(ROWS) {
         let (mut parts, mut factors) = ([_mm512_setzero_si512(); 4], [0.0; ROWS]);
         for (four, rows) in rows.chunks(4).enumerate() {
-            let mut of_row = [signs.as_ptr(); 4];
+            let mut of_row = [sketches.as_ptr(); 4];
             for place in 0..4 {
                 let row = rows[place.min(rows.len() - 1)] as usize;
-                let signs = &signs[row * words..][..codes.len() / 32 + 1];
-                factors[4 * four + place] = f32::from_bits(signs[signs.len() - 1]);
-                of_row[place] = signs.as_ptr();
+                let sketch = &sketches[row * words..][..words];
+                factors[4 * four + place] = f32::from_bits(sketch[words - 1]);
+                of_row[place] = sketch.as_ptr();
             }
             let mut sums = [_mm512_setzero_si512(); 4];
-            for first in 0..whole {
-                // SAFETY: there are two words of signs for each 64 codes, of which there are so many.
+            for word in (0..firsts).step_by(2) {
+                // Two words at a time: behind the last one of first bits comes at least the factor, whose bits meet no code.
+                let there = if firsts - word == 1 { HALF } else { u64::MAX };
+                // SAFETY: there are 32 codes for each word of first bits, and behind the last of either kind there is one more word.
                 unsafe {
-                    let codes = _mm512_loadu_si512(codes.as_ptr().add(first * 64).cast());
-                    for place in 0..4 {
-                        let bits = of_row[place].add(first * 2).cast::<u64>().read_unaligned();
-                        sums[place] =
-                            _mm512_dpbusd_epi32(sums[place], ones, _mm512_maskz_mov_epi8(bits, codes));
+                    let codes = _mm512_maskz_loadu_epi8(there, codes.as_ptr().add(word * 32));
+                    let first = |at: *const u32| _mm512_maskz_mov_epi8(pair(at.add(word)), twos);
+                    let second = |at: *const u32| pair(at.add(firsts + word));
+                    match seconds.saturating_sub(word) {
+                        0 => {
+                            for (sum, at) in sums.iter_mut().zip(of_row) {
+                                *sum = _mm512_dpbusd_epi32(*sum, first(at), codes);
+                            }
+                        }
+                        1 => {
+                            for (sum, at) in sums.iter_mut().zip(of_row) {
+                                let levels =
+                                    _mm512_mask_add_epi8(first(at), second(at) & HALF, first(at), ones);
+                                *sum = _mm512_dpbusd_epi32(*sum, levels, codes);
+                            }
+                        }
+                        _ => {
+                            for (sum, at) in sums.iter_mut().zip(of_row) {
+                                let levels = _mm512_mask_add_epi8(first(at), second(at), first(at), ones);
+                                *sum = _mm512_dpbusd_epi32(*sum, levels, codes);
+                            }
+                        }
                     }
-                }
-            }
-            if !codes.len().is_multiple_of(64) {
-                for place in 0..4 {
-                    // SAFETY: lengths are multiples of 32, so one more word of signs and 32 codes are left.
-                    let set = unsafe {
-                        let bits = of_row[place].add(whole * 2).read();
-                        _mm512_maskz_loadu_epi8(u64::from(bits), codes.as_ptr().add(whole * 64))
-                    };
-                    sums[place] = _mm512_dpbusd_epi32(sums[place], ones, set);
                 }
             }
             parts[four] = quarters(sums[0], sums[1], sums[2], sums[3]);
@@ -211,6 +228,16 @@ fn likely_avx512(
         }
         likely.count += kept.count_ones() as usize;
     }
+}
+
+/// The bits of two words.
+///
+/// # Safety
+/// They can be read.
+#[inline(always)]
+unsafe fn pair(at: *const u32) -> u64 {
+    // SAFETY: the caller vouches for it.
+    unsafe { at.cast::<u64>().read_unaligned() }
 }
 
 /// The lower 32 bytes of a vector.

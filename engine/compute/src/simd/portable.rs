@@ -7,8 +7,8 @@ use super::learn::learn;
 use super::lesson::teach;
 use super::rotation::rotate;
 use super::{
-    BLOCK_ROWS, CODE_MAX, CODE_ZERO, CodeBlock, LANES, Likely, QueryFactors, RowFactors, ScanQueries,
-    SignProbe, Simd,
+    BLOCK_ROWS, CODE_MAX, CODE_ZERO, CodeBlock, LANES, Likely, QueryFactors, RowFactors, ScanQueries, Simd,
+    SketchProbe, second_words,
 };
 
 pub(super) static TABLE: Simd = Simd {
@@ -211,14 +211,26 @@ fn dot_codes(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]) {
     }
 }
 
-fn likely(signs: &[u32], words: usize, rows: &[u32], probe: &SignProbe<'_>, floor: f32, likely: &mut Likely) {
+fn likely(
+    sketches: &[u32],
+    words: usize,
+    rows: &[u32],
+    probe: &SketchProbe<'_>,
+    floor: f32,
+    likely: &mut Likely,
+) {
     let dim = probe.codes.len();
+    let seconds = &probe.codes[..32 * second_words(words, dim)];
     for &row in rows {
-        let signs = &signs[row as usize * words..][..words];
-        let set = |d: usize| signs[d / 32] >> (d % 32) & 1 == 1;
-        let codes = probe.codes.iter().enumerate().filter(|&(d, _)| set(d));
-        let sum = codes.map(|(_, &code)| i32::from(code)).sum();
-        let score = probe.estimate(sum, f32::from_bits(signs[dim / 32]));
+        let sketch = &sketches[row as usize * words..][..words];
+        let (first, second) = (set_sum(sketch, probe.codes), set_sum(&sketch[dim / 32..], seconds));
+        let score = probe.estimate(2 * first + second, f32::from_bits(sketch[words - 1]));
         likely.push_unless_under(row, score, floor);
     }
+}
+
+/// The sum of codes whose bits are set.
+fn set_sum(bits: &[u32], codes: &[i8]) -> i32 {
+    let set = |d: usize| bits[d / 32] >> (d % 32) & 1 == 1;
+    codes.iter().enumerate().filter(|&(d, _)| set(d)).map(|(_, &code)| i32::from(code)).sum()
 }

@@ -3,15 +3,19 @@
 //! Each row has up to `degree` edges to rows that resemble it, nearest first. Edge words are row + 1, and 0 ends a list, so
 //! that fresh memory is a graph without edges. A row is in the graph once it has edges or is an entry, where walks begin.
 //!
-//! Each row of the graph also has a sketch: one bit a dimension, set where its code is not negative, and a factor in f32 that
-//! turns the sum of a probe's codes with those signs into an unbiased estimate of the inner product (RaBitQ: Gao and Long
-//! 2024). A sketch is one cache line up to 480 dimensions, where codes take six: most rows a walk meets need no more.
-//! With `c` the signed codes of a row and `scale` its code step, the factor is scale * (sum of c squared) / (sum of |c|).
+//! Each row of the graph also has a sketch of whole cache lines, one up to 480 dimensions, where codes take six: most rows a walk meets need
+//! no more. It holds a level for each dimension and a factor in f32 that turns the product of a probe's codes with the levels into an
+//! unbiased estimate of the inner product (as RaBitQ does for signs: Gao and Long 2024). With `c` the signed codes of a row:
+//!
+//! - the first bit of a dimension is set where `c` is not negative: level 2, else -2;
+//! - what the lines have left holds a second bit of the first dimensions, rotated as good as any: levels 3 and -3 where `c` squared is
+//!   at least the mean of its squares, else 1 and -1; the bit is set for 3 and -1;
+//! - the last word is the factor: the row's code step * (sum of c squared) / (sum of |level| * |c|).
 
 use crate::Result;
 use crate::buffer::Buffer;
 use crate::device::Device;
-use crate::simd::{BLOCK_ROWS, CODE_ZERO, RowFactors, SignProbe, Simd, fetch};
+use crate::simd::{BLOCK_ROWS, CODE_ZERO, RowFactors, Simd, SketchProbe, fetch, second_words};
 
 /// Rows a graph can have: their ids share a word with three flags.
 pub const GRAPH_ROWS_MAX: usize = 1 << 29;
@@ -29,7 +33,7 @@ pub struct GraphShard {
     dim: usize,
 }
 
-/// Words of a sketch: dim / 32 of signs, then the bits of the factor; whole cache lines.
+/// Words of a sketch: a bit a dimension and the factor at least; whole cache lines.
 pub fn sketch_words(dim: usize) -> usize {
     (dim / 32 + 1).next_multiple_of(16)
 }
@@ -74,6 +78,18 @@ impl GraphShard {
     /// Rows there is room for.
     pub fn capacity(&self) -> usize {
         self.edges.len() / self.degree
+    }
+}
+
+/// The level of a dimension in a sketch.
+pub(crate) fn sketch_level(sketch: &[u32], dim: usize, d: usize) -> i32 {
+    let is_set = |bit: usize| sketch[bit / 32] >> (bit % 32) & 1 == 1;
+    let second = (d < 32 * second_words(sketch.len(), dim)).then(|| is_set(dim + d));
+    match (is_set(d), second) {
+        (true, None) => 2,
+        (false, None) => -2,
+        (true, Some(second)) => 1 + 2 * i32::from(second),
+        (false, Some(second)) => 2 * i32::from(second) - 3,
     }
 }
 
@@ -127,17 +143,29 @@ impl<'a> CodedRows<'a> {
 
     /// The sketch of a row, into `sketch`.
     pub fn sketch(&self, row: u32, sketch: &mut [u32]) {
-        let (mut squares, mut magnitudes) = (0u32, 0u32);
+        let (words, codes) = (sketch.len(), self.codes(row));
+        let signed = codes.iter().map(|&code| i32::from(code) - CODE_ZERO);
+        let squares: u32 = signed.clone().map(|code| (code * code) as u32).sum();
+        let with_second = 32 * second_words(words, self.dim);
+        let mut product = 0;
         sketch.fill(0);
-        for (d, &code) in self.codes(row).iter().enumerate() {
-            let code = i32::from(code) - CODE_ZERO;
-            sketch[d / 32] |= u32::from(code >= 0) << (d % 32);
-            squares += (code * code) as u32;
-            magnitudes += code.unsigned_abs();
+        for (d, code) in signed.enumerate() {
+            let (positive, magnitude) = (code >= 0, code.unsigned_abs());
+            sketch[d / 32] |= u32::from(positive) << (d % 32);
+            let large = magnitude * magnitude * self.dim as u32 >= squares;
+            if d < with_second {
+                sketch[(self.dim + d) / 32] |= u32::from(positive == large) << (d % 32);
+            }
+            let level = match (d < with_second, large) {
+                (false, _) => 2,
+                (true, false) => 1,
+                (true, true) => 3,
+            };
+            product += level * magnitude;
         }
-        // Both sums are below 2^25; they and their quotient are rounded once each.
-        let factor = self.scale(row) * (squares as f32 / magnitudes.max(1) as f32);
-        sketch[self.dim / 32] = factor.to_bits();
+        // Both sums are below 2^26; they and their quotient are rounded once each.
+        let factor = self.scale(row) * (squares as f32 / product.max(1) as f32);
+        sketch[words - 1] = factor.to_bits();
     }
 
     /// Asks for a row that will be estimated soon.
@@ -187,8 +215,8 @@ impl Probe<'_> {
     }
 
     /// As it is compared with sketches.
-    pub fn signs(&self) -> SignProbe<'_> {
-        SignProbe { codes: self.codes, offset: self.offset / CODE_ZERO, scale: self.scale }
+    pub fn sketched(&self) -> SketchProbe<'_> {
+        SketchProbe::new(self.codes, self.scale, sketch_words(self.codes.len()))
     }
 
     /// The estimated inner product with a row, from the integer product of codes.
@@ -203,4 +231,46 @@ pub(crate) fn probe_of<'a>(rows: &CodedRows<'_>, row: u32, codes: &'a mut Vec<i8
     codes.extend(rows.codes(row).iter().map(|&code| code as i8 - CODE_ZERO as i8));
     let sum: i32 = codes.iter().map(|&code| i32::from(code)).sum();
     Probe { codes, offset: -CODE_ZERO * sum, scale: rows.scale(row), norm: rows.norm(row) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::case::Draw;
+    use crate::kernels::encode_rows::{Rows, encoded};
+
+    #[test]
+    fn a_sketch_tells_a_row_from_others_and_the_better_the_more_second_bits_it_has() {
+        let draw = &mut Draw::new(7);
+        // All dimensions, 7 words of 8, 3 of 12, none.
+        for (dim, seconds, error_max) in [(224, 7, 0.45), (256, 7, 0.5), (384, 3, 0.7), (480, 0, 0.8)] {
+            assert_eq!(second_words(sketch_words(dim), dim), seconds);
+            let (codes, factors) = encoded(&Rows::Uniform.draw(draw, 200, dim), dim);
+            let codes: &[u8] = bytemuck::cast_slice(&codes);
+            let rows = CodedRows { simd: Simd::portable(), dim, codes, factors: &factors };
+            let mut sketch = vec![0; sketch_words(dim)];
+            let (mut errors, mut spread) = (0.0, 0.0);
+            for row in 0..100 {
+                rows.sketch(row, &mut sketch);
+                let factor = f32::from_bits(sketch[sketch.len() - 1]);
+                let estimate = |other: u32| {
+                    let mut own = Vec::new();
+                    let probe = probe_of(&rows, other, &mut own);
+                    let level = |d: usize| sketch_level(&sketch, dim, d) * i32::from(probe.codes[d]);
+                    let sum: i32 = (0..dim).map(level).sum();
+                    (sum as f32 * (factor * probe.scale), rows.plain_estimate(row, &probe))
+                };
+                let (itself, exactly) = estimate(row);
+                assert!(
+                    (itself / exactly - 1.0).abs() < 1e-5,
+                    "{itself} is the square of its length {exactly}"
+                );
+                let (other, exactly) = estimate(row + 100);
+                errors += (other - exactly).powi(2);
+                spread += exactly.powi(2);
+            }
+            let error = (errors / spread).sqrt();
+            assert!(error < error_max && error > error_max - 0.2, "{error} of the spread at {dim}");
+        }
+    }
 }

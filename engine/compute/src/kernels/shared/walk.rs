@@ -6,7 +6,7 @@
 use super::graph_shard::{CodedRows, Probe, sketch_words};
 use super::ranked::{ascending, from_ascending};
 use crate::args::Args;
-use crate::simd::{Likely, fetch, fetch_line};
+use crate::simd::{Likely, SketchProbe, fetch, fetch_line};
 
 /// Where a walk goes.
 #[derive(Clone, Copy)]
@@ -114,7 +114,8 @@ impl Walk {
         self.beam.clear();
         (self.found, self.cursor, self.limit) = (0, 0, u64::MAX);
 
-        self.meet(terrain, probe, reach, terrain.entries, 0);
+        let sketched = &probe.sketched();
+        self.meet(terrain, sketched, reach, terrain.entries, 0);
         while let Some(place) = self.next() {
             // One more row comes near its turn.
             if let Some(ahead) = self.beam.get(place + FETCH_AHEAD).filter(|key| *key & FINE == 0) {
@@ -130,7 +131,7 @@ impl Walk {
             }
             self.beam[place] |= EXPANDED;
             self.cursor = place + 1;
-            self.meet(terrain, probe, reach, terrain.edges(row_of(key)), 1);
+            self.meet(terrain, sketched, reach, terrain.edges(row_of(key)), 1);
         }
     }
 
@@ -156,7 +157,14 @@ impl Walk {
 
     /// Estimates rows that were not met before by their sketches and places them. `words` are rows + `one`; a list of edges, where
     /// that is 1, ends at 0.
-    fn meet(&mut self, terrain: &Terrain<'_>, probe: &Probe<'_>, reach: &Reach<'_>, words: &[u32], one: u32) {
+    fn meet(
+        &mut self,
+        terrain: &Terrain<'_>,
+        probe: &SketchProbe<'_>,
+        reach: &Reach<'_>,
+        words: &[u32],
+        one: u32,
+    ) {
         let (simd, dim, sketches) = (terrain.rows.simd, terrain.rows.dim, terrain.sketches);
         let stride = sketch_words(dim);
         let before = self.looked.len();
@@ -193,7 +201,7 @@ impl Walk {
             }
         }
         let floor = if self.limit == u64::MAX { f32::NEG_INFINITY } else { score_of(self.limit) };
-        simd.likely(sketches, stride, fresh, &probe.signs(), floor, &mut self.likely);
+        simd.likely(sketches, stride, fresh, probe, floor, &mut self.likely);
         for (row, score) in self.likely.iter() {
             let key = key(score, row);
             if key < self.limit {
