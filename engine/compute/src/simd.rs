@@ -158,6 +158,7 @@ pub struct Simd {
     pub(crate) scan_block: fn(&CodeBlock<'_>, &ScanQueries<'_>, active: &[u32], &mut [u32], &mut [f32]),
     pub(crate) interleave: fn(codes: &[u8], dim: usize, interleaved: &mut [u8]),
     pub(crate) dot_codes: DotCodes,
+    pub(crate) sign_codes: fn(codes: &[u8], signed: &mut [i8]) -> i32,
     pub(crate) likely: FindLikely,
     pub(crate) integrate_f32: fn(&mut Span<'_, f32>),
     pub(crate) integrate_f64: fn(&mut Span<'_, f64>),
@@ -265,6 +266,12 @@ impl Simd {
         let fits = rows.len() == sums.len() && query.len().is_multiple_of(32);
         assert!(known && fits, "dot_codes of odd shapes, this is a bug");
         (self.dot_codes)(codes, rows, query, sums);
+    }
+
+    /// The signed codes of a row from its stored ones, and their sum.
+    pub fn sign_codes(&self, codes: &[u8], signed: &mut [i8]) -> i32 {
+        assert_eq!(codes.len(), signed.len(), "sign_codes of odd lengths, this is a bug");
+        (self.sign_codes)(codes, signed)
     }
 
     /// The rows whose estimate is not under `floor`, in their order. `sketches` are `words` long: bit d % 32 of word d / 32 for code

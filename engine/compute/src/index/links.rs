@@ -31,9 +31,9 @@ const RETIRED_PART: usize = 16;
 /// Rows whose edges are written at once.
 const RESTORED_ROWS: usize = 1 << 14;
 /// A walk meets about so many rows for each that it keeps.
-const LOOKED_PER_KEPT: usize = 24;
+const LOOKED_PER_KEPT: usize = 30;
 /// Time to meet a row on a walk, in the time a scan takes for one.
-const MEET_UNITS: f64 = 2.2;
+const MEET_UNITS: f64 = 2.0;
 /// Time to look at a single row, likewise.
 const LOOK_UNITS: f64 = 4.0;
 

@@ -111,7 +111,7 @@ fn reference(args: &mut Args<'_>) {
         }
         sort(&mut together);
         let long = others(&before, degree, row).count();
-        write_list(list, list_of(&rows, row, &together, long, params.alpha, &mut Vec::new()));
+        write_list(list, list_of(&rows, row, &together, (long, long), params.alpha, &mut Vec::new()));
     }
 }
 
@@ -147,7 +147,7 @@ fn cpu(args: &mut Args<'_>) {
             reached.iter().for_each(|&other| rows.fetch(other));
             let probe = probe_of(&rows, row, &mut own);
             estimated(&rows, &reached, &probe, &mut sums, &mut together);
-            list_of(&rows, row, &together, long, params.alpha, &mut codes)
+            list_of(&rows, row, &together, (long, long), params.alpha, &mut codes)
         };
         torn.iter().map(mend).collect()
     });

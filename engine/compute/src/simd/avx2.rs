@@ -33,6 +33,7 @@ static TABLE: Simd = Simd {
     scan_block,
     interleave,
     dot_codes,
+    sign_codes,
     likely,
     integrate_f32,
     integrate_f64,
@@ -89,6 +90,16 @@ fn scan_block(
 pub(super) fn interleave(codes: &[u8], dim: usize, interleaved: &mut [u8]) {
     // SAFETY: the table is given out only where its instructions exist.
     unsafe { interleave_avx2(codes, dim, interleaved) }
+}
+
+pub(super) fn sign_codes(codes: &[u8], signed: &mut [i8]) -> i32 {
+    // SAFETY: this table is only chosen where these instructions are.
+    unsafe { sign_codes_avx2(codes, signed) }
+}
+
+#[target_feature(enable = "avx2,fma,f16c")]
+fn sign_codes_avx2(codes: &[u8], signed: &mut [i8]) -> i32 {
+    portable::sign_codes(codes, signed)
 }
 
 fn dot_codes(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]) {

@@ -24,6 +24,7 @@ static TABLE: Simd = Simd {
     scan_block,
     interleave: avx2::interleave,
     dot_codes,
+    sign_codes: avx2::sign_codes,
     likely,
     integrate_f32,
     integrate_f64,
@@ -136,7 +137,28 @@ fn integrate_f64_avx512(span: &mut Span<'_, f64>) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 fn dot_codes_avx512(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]) {
     let dim = query.len();
-    for (sum, &row) in sums.iter_mut().zip(rows) {
+    let (fours, others) = (rows.chunks_exact(4), rows.len() / 4 * 4);
+    for (rows, sums) in fours.zip(sums.chunks_exact_mut(4)) {
+        let at = |place: usize| codes[rows[place] as usize * dim..][..dim].as_ptr();
+        let (at, mut all) = ([at(0), at(1), at(2), at(3)], [_mm512_setzero_si512(); 4]);
+        for (first, query) in query.chunks(64).enumerate() {
+            let mask = if query.len() == 64 { u64::MAX } else { HALF };
+            // SAFETY: the chunk has 64 codes, or 32 at the end, as each row has there; masked bytes are not read.
+            unsafe {
+                let query = _mm512_maskz_loadu_epi8(mask, query.as_ptr());
+                for (all, at) in all.iter_mut().zip(at) {
+                    let row = _mm512_maskz_loadu_epi8(mask, at.add(first * 64).cast());
+                    *all = _mm512_dpbusd_epi32(*all, row, query);
+                }
+            }
+        }
+        let parts = quarters(all[0], all[1], all[2], all[3]);
+        let halves = _mm256_add_epi32(_mm512_castsi512_si256(parts), _mm512_extracti64x4_epi64::<1>(parts));
+        let four = _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256::<1>(halves));
+        // SAFETY: there are four.
+        unsafe { _mm_storeu_si128(sums.as_mut_ptr().cast(), four) };
+    }
+    for (sum, &row) in sums.iter_mut().zip(rows).skip(others) {
         let row = &codes[row as usize * dim..][..dim];
         let mut all = _mm512_setzero_si512();
         for (row, query) in row.chunks(64).zip(query.chunks(64)) {

@@ -20,6 +20,7 @@ pub(super) static TABLE: Simd = Simd {
     scan_block,
     interleave,
     dot_codes,
+    sign_codes,
     likely,
     integrate_f32: integrate,
     integrate_f64: integrate,
@@ -202,6 +203,14 @@ pub(super) fn code_query(query: &mut [f32], codes: &mut [i8]) -> QueryFactors {
         squares: squares.iter().sum(),
         error_squares: errors.iter().sum(),
     }
+}
+
+#[inline(always)]
+pub(super) fn sign_codes(codes: &[u8], signed: &mut [i8]) -> i32 {
+    for (signed, &code) in signed.iter_mut().zip(codes) {
+        *signed = code as i8 - CODE_ZERO as i8;
+    }
+    signed.iter().map(|&code| i32::from(code)).sum()
 }
 
 fn dot_codes(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]) {

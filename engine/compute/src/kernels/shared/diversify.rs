@@ -67,17 +67,17 @@ pub(crate) fn diversify(
 /// One in so many edges of a full list leads far.
 const FAR_PART: usize = 16;
 
-/// The list of `row` once all of `together`, which are sorted, are offered: all while there is room, else what is kept of them.
+/// The list of `row` once all of `together`, which are sorted, are offered: all while there is `room`, else `kept` of them.
 pub(crate) fn list_of(
     rows: &CodedRows<'_>,
     row: u32,
     together: &[Near],
-    degree: usize,
+    (room, kept): (usize, usize),
     alpha: f32,
     codes: &mut Vec<i8>,
 ) -> Vec<u32> {
-    if together.len() > degree {
-        return diversify(rows, row, together, degree, degree / FAR_PART, alpha, codes);
+    if together.len() > room {
+        return diversify(rows, row, together, kept, kept / FAR_PART, alpha, codes);
     }
     together.iter().map(|near| near.row).collect()
 }

@@ -227,9 +227,8 @@ impl Probe<'_> {
 
 /// Signed codes of a stored row, in `codes`, as a probe.
 pub(crate) fn probe_of<'a>(rows: &CodedRows<'_>, row: u32, codes: &'a mut Vec<i8>) -> Probe<'a> {
-    codes.clear();
-    codes.extend(rows.codes(row).iter().map(|&code| code as i8 - CODE_ZERO as i8));
-    let sum: i32 = codes.iter().map(|&code| i32::from(code)).sum();
+    codes.resize(rows.dim, 0);
+    let sum = rows.simd.sign_codes(rows.codes(row), codes);
     Probe { codes, offset: -CODE_ZERO * sum, scale: rows.scale(row), norm: rows.norm(row) }
 }
 
