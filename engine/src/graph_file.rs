@@ -12,7 +12,7 @@ use cortexkg_journal::{Storage, cache};
 const NAME: &str = "graph";
 /// A graph is worth saving again once so many of its rows came or went ...
 const UNSAVED_MIN: usize = 1 << 12;
-/// ... and one in so many of all: building a graph of a million rows saves it some fifty times, nine times its size in bytes.
+/// ... and one in so many of all: building a graph of a million rows saves it some forty times, eight times its size in bytes.
 const UNSAVED_PART: usize = 8;
 
 pub(crate) struct GraphFile<S: Storage> {

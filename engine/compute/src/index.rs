@@ -166,6 +166,11 @@ impl VectorIndex {
         }
     }
 
+    /// Bytes that it takes beside those on the device.
+    pub fn host_bytes(&self) -> usize {
+        self.links.as_ref().map_or(0, Links::host_bytes)
+    }
+
     /// Rows that came into the graph or left it since it was last saved or restored.
     pub fn unsaved(&self) -> usize {
         self.links.as_ref().map_or(0, Links::unsaved)

@@ -3,7 +3,7 @@
 //! Fields of `--json` (those of the last width stand at the top, all of them in `points`):
 //!   rows, dim, queries, k, mode, batch, threads, device,
 //!   write_per_s, write_per_cpu_s (rows that can be found), build_s, build_cpu_s, link_per_cpu_s (rows into the graph),
-//!   bytes_per_vector (device buffers after the last search), originals_bytes_per_vector (beside them, 0 with --codes-only), rss_bytes,
+//!   bytes_per_vector (the index and its device buffers, after the last search), originals_bytes_per_vector (beside them, 0 with --codes-only), rss_bytes,
 //!   filter, delete, turnover (as asked), tidy_s (taking deleted rows out and mending what led to them),
 //!   points [{width, recall, qps_wall, qps_cpu, cpu_s_per_query, looked_per_query, walked (share of queries), gave_up}]
 //!
@@ -145,7 +145,8 @@ pub fn run(settings: &Settings, args: &SearchArgs) -> anyhow::Result<ExitCode> {
     if let Some(Value::Object(last)) = points.last().cloned() {
         report.as_object_mut().expect("made as an object").extend(last);
     }
-    report["bytes_per_vector"] = round(device.used_bytes() as f64 / rows as f64, 1).into();
+    report["bytes_per_vector"] =
+        round((device.used_bytes() + index.host_bytes() as u64) as f64 / rows as f64, 1).into();
     report["originals_bytes_per_vector"] = originals.map_or(0, |originals| 2 * originals.cols).into();
     if let Some(bytes) = process::resident_bytes() {
         report["rss_bytes"] = bytes.into();

@@ -279,6 +279,12 @@ impl Links {
         self.unsaved
     }
 
+    /// Bytes beside those on the device.
+    pub fn host_bytes(&self) -> usize {
+        let bits = [&self.linked, &self.waiting, &self.retired].map(|bits| 8 * bits.words().len());
+        4 * self.prints.capacity() + bits.iter().sum::<usize>()
+    }
+
     /// The graph as it is, if there is one.
     pub fn checkpoint(&mut self, device: &mut Device, dim: usize) -> Result<Option<Checkpoint>> {
         let Some(graph) = self.graph.as_ref().filter(|_| self.linked.len() > 0) else { return Ok(None) };

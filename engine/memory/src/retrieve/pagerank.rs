@@ -1,6 +1,6 @@
 //! Personalised PageRank over the same graph, seeds and entities: the yardstick that the spread is measured against.
 //!
-//! Settings are the best of a random search on the development sets, as told in ARCHITECTURE.md; the shape is that of
+//! Settings are the best of a random search on the development sets, as told in `settings`; the shape is that of
 //! HippoRAG (Gutierrez and others 2024) with subject edges, so that both methods know the same.
 
 use crate::retrieve::fuse::Pool;
