@@ -2,13 +2,13 @@
 //!
 //! - Input: codes and factors of a `RowShard`; in CSR, for each of `targets`, u32 `[targets]`, all different, the rows that
 //!   ask for an edge: `offsets`, u32 `[targets + 1]` from 0, and `sources`, u32.
-//! - A target's edges and its sources together become its list: all of them while they are at most `degree`, else the
-//!   seven eighths of `degree` that `diversify` keeps. The list is sorted by estimated inner product with the target, then by row.
+//! - While a target's edges and its sources are at most `degree` together, new ones go behind the others in their order. Else the list becomes
+//!   the seven eighths of `degree` that `diversify` keeps of all, by estimated inner product with the target, then by row.
 //! - Output: `edges` of a `GraphShard`, the lists of the targets alone.
 //! - Tolerance: none, as in `graph_search`.
 
 use super::graph_search::{ABSENT, Graph, drawn_edges};
-use super::shared::diversify::{Near, list_of, sort};
+use super::shared::diversify::{FAR_PART, Near, diversify, sort};
 use super::shared::graph_shard::{CodedRows, Probe, listed, probe_of, write_list};
 use crate::args::Args;
 use crate::buffer::Buffer;
@@ -89,10 +89,21 @@ pub fn record(recording: &mut Recording, graph: &Graph<'_>, requests: &Requests<
     recording.dispatch(&KERNEL, &params, &[codes, factors, lists[0], lists[1], lists[2], edges]);
 }
 
-/// How long a list may be, and what is kept of a longer one: not all there is room for, or every edge that comes later would have the whole
-/// list chosen anew.
-fn lengths(degree: usize) -> (usize, usize) {
-    (degree, degree - degree / 8)
+/// What is kept of a list that grew too long: not all there is room for, or every edge that comes later would have the whole list chosen
+/// anew.
+fn kept(degree: usize) -> usize {
+    degree - degree / 8
+}
+
+/// The edges of a list and those asked for, into `together`, each once.
+fn join(list: &[u32], asking: &[u32], together: &mut Vec<u32>) {
+    together.clear();
+    together.extend(listed(list));
+    for &source in asking {
+        if !together.contains(&source) {
+            together.push(source);
+        }
+    }
 }
 
 fn reference(args: &mut Args<'_>) {
@@ -109,9 +120,15 @@ fn reference(args: &mut Args<'_>) {
         let probe = probe_of(&rows, row, &mut own);
         let near = |row: u32| Near { row, score: rows.plain_estimate(row, &probe) };
         let asking = &sources[offsets[target] as usize..offsets[target + 1] as usize];
-        let mut together: Vec<Near> = listed(list).chain(asking.iter().copied()).map(near).collect();
-        sort(&mut together);
-        write_list(list, list_of(&rows, row, &together, lengths(degree), params.alpha, &mut Vec::new()));
+        let mut together = Vec::new();
+        join(list, asking, &mut together);
+        if together.len() > degree {
+            let mut near: Vec<Near> = together.into_iter().map(near).collect();
+            sort(&mut near);
+            let (kept, codes) = (kept(degree), &mut Vec::new());
+            together = diversify(&rows, row, &near, kept, kept / FAR_PART, params.alpha, codes);
+        }
+        write_list(list, together);
     }
 }
 
@@ -130,17 +147,19 @@ fn cpu(args: &mut Args<'_>) {
     let before: &[u32] = edges;
     let lists = map_in_parallel(&places, TASK_TARGETS, |places| {
         let (mut own, mut codes, mut sums) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut others, mut together) = (Vec::new(), Vec::new());
+        let (mut together, mut near) = (Vec::new(), Vec::new());
         let list = |&target: &usize| {
             let row = targets[target];
+            let asking = &sources[offsets[target] as usize..offsets[target + 1] as usize];
+            join(&before[row as usize * degree..][..degree], asking, &mut together);
+            if together.len() <= degree {
+                return together.clone();
+            }
+            together.iter().for_each(|&other| rows.fetch(other));
             let probe = probe_of(&rows, row, &mut own);
-            others.clear();
-            let list = &before[row as usize * degree..][..degree];
-            others.extend(listed(list));
-            others.extend_from_slice(&sources[offsets[target] as usize..offsets[target + 1] as usize]);
-            others.iter().for_each(|&other| rows.fetch(other));
-            estimated(&rows, &others, &probe, &mut sums, &mut together);
-            list_of(&rows, row, &together, lengths(degree), params.alpha, &mut codes)
+            estimated(&rows, &together, &probe, &mut sums, &mut near);
+            let kept = kept(degree);
+            diversify(&rows, row, &near, kept, kept / FAR_PART, params.alpha, &mut codes)
         };
         places.iter().map(list).collect()
     });

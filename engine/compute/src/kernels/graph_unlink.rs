@@ -2,8 +2,9 @@
 //!
 //! - Input: codes and factors of a `RowShard`; `gone`, one bit a row in words of 64 rows.
 //! - A row that stays and has edges to gone rows gets a new list: its other edges and the edges of those gone rows to rows
-//!   that stay, all of them while they are at most as many as the list was long, else those that `diversify` keeps; sorted as in
-//!   `graph_backlink`. A longer list would lead to what others lead to as well, and cost every walk. Other lists of staying rows are left as they are. Gone rows lose their edges.
+//!   that stay, all of them while they are at most as many as the list was long, else those that `diversify` keeps; sorted by estimated
+//!   inner product with the row, then by row. A longer list would lead to what others lead to as well, and cost every walk. Other lists of
+//!   staying rows are left as they are. Gone rows lose their edges.
 //! - Output: `edges` of a `GraphShard`. Nothing leads to a gone row any more: its place may be given to another.
 //! - Tolerance: none, as in `graph_search`.
 
@@ -111,7 +112,7 @@ fn reference(args: &mut Args<'_>) {
         }
         sort(&mut together);
         let long = others(&before, degree, row).count();
-        write_list(list, list_of(&rows, row, &together, (long, long), params.alpha, &mut Vec::new()));
+        write_list(list, list_of(&rows, row, &together, long, params.alpha, &mut Vec::new()));
     }
 }
 
@@ -147,7 +148,7 @@ fn cpu(args: &mut Args<'_>) {
             reached.iter().for_each(|&other| rows.fetch(other));
             let probe = probe_of(&rows, row, &mut own);
             estimated(&rows, &reached, &probe, &mut sums, &mut together);
-            list_of(&rows, row, &together, (long, long), params.alpha, &mut codes)
+            list_of(&rows, row, &together, long, params.alpha, &mut codes)
         };
         torn.iter().map(mend).collect()
     });

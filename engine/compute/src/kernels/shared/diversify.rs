@@ -65,19 +65,19 @@ pub(crate) fn diversify(
 }
 
 /// One in so many edges of a full list leads far.
-const FAR_PART: usize = 16;
+pub(crate) const FAR_PART: usize = 16;
 
-/// The list of `row` once all of `together`, which are sorted, are offered: all while there is `room`, else `kept` of them.
+/// The list of `row` once all of `together`, which are sorted, are offered: all while they are at most `degree`, else so many of them.
 pub(crate) fn list_of(
     rows: &CodedRows<'_>,
     row: u32,
     together: &[Near],
-    (room, kept): (usize, usize),
+    degree: usize,
     alpha: f32,
     codes: &mut Vec<i8>,
 ) -> Vec<u32> {
-    if together.len() > room {
-        return diversify(rows, row, together, kept, kept / FAR_PART, alpha, codes);
+    if together.len() > degree {
+        return diversify(rows, row, together, degree, degree / FAR_PART, alpha, codes);
     }
     together.iter().map(|near| near.row).collect()
 }

@@ -1,6 +1,6 @@
 //! `GraphShard`: a proximity graph over the rows of one `RowShard`, and what kernels over both read.
 //!
-//! Each row has up to `degree` edges to rows that resemble it, nearest first. Edge words are row + 1, and 0 ends a list, so
+//! Each row has up to `degree` edges to rows that resemble it. Edge words are row + 1, and 0 ends a list, so
 //! that fresh memory is a graph without edges. A row is in the graph once it has edges or is an entry, where walks begin.
 //!
 //! Each row of the graph also has a sketch of whole cache lines, one up to 480 dimensions, where codes take six: most rows a walk meets need
