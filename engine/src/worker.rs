@@ -90,7 +90,7 @@ impl<S: Storage> Worker<S> {
         if let Err(error) = self.history.snapshot(&self.state) {
             tracing::warn!(%error, "no snapshot was written while closing; the log holds everything");
         }
-        if self.resident.linked().1 > 0 {
+        if self.resident.unsaved() > 0 {
             self.save_graph();
         }
         self.graph_file.finish();
@@ -105,8 +105,7 @@ impl<S: Storage> Worker<S> {
         });
         match tended {
             Ok(left) => {
-                let (linked, unsaved) = self.resident.linked();
-                if self.graph_file.wants(linked, unsaved) {
+                if self.graph_file.wants(self.resident.linked(), self.resident.unsaved()) {
                     self.save_graph();
                 }
                 left > 0
@@ -508,7 +507,7 @@ impl<S: Storage> Worker<S> {
             self.history.tail(),
             self.state.memories(),
             || self.state.bytes(),
-            (self.resident.bytes(), self.resident.linked().0 as u64),
+            (self.resident.bytes(), self.resident.linked() as u64),
             self.history.failure(),
             (self.history.syncs, self.history.bytes),
         );

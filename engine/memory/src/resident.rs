@@ -95,9 +95,14 @@ impl Resident {
         self.rows.tend(&mut self.device, rows_max)
     }
 
-    /// Vectors in that graph, and how many came or went since it was last saved.
-    pub fn linked(&self) -> (usize, usize) {
+    /// Vectors in that graph.
+    pub fn linked(&self) -> usize {
         self.rows.linked()
+    }
+
+    /// How many of them came or went since it was last saved.
+    pub fn unsaved(&self) -> usize {
+        self.rows.unsaved()
     }
 
     /// The graph of vectors as it is, to be kept for the next start; none if there is none.

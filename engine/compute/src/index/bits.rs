@@ -24,8 +24,7 @@ impl Bits {
         &self.words
     }
 
-    /// True if it was not there.
-    pub fn insert(&mut self, row: u32) -> bool {
+    pub fn insert(&mut self, row: u32) {
         let (word, bit) = (row as usize / 64, 1 << (row % 64));
         if self.words.len() <= word {
             self.words.resize(word + 1, 0);
@@ -33,18 +32,15 @@ impl Bits {
         let new = self.words[word] & bit == 0;
         self.words[word] |= bit;
         self.len += usize::from(new);
-        new
     }
 
-    /// True if it was there.
-    pub fn remove(&mut self, row: u32) -> bool {
+    pub fn remove(&mut self, row: u32) {
         let (word, bit) = (row as usize / 64, 1 << (row % 64));
         let held = self.words.get(word).is_some_and(|word| word & bit != 0);
         if held {
             self.words[word] &= !bit;
             self.len -= 1;
         }
-        held
     }
 
     pub fn contains(&self, row: u32) -> bool {

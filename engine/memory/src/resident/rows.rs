@@ -46,8 +46,13 @@ impl Rows {
     }
 
     /// See `Resident::linked`.
-    pub fn linked(&self) -> (usize, usize) {
-        (self.index.linked(), self.index.unsaved())
+    pub fn linked(&self) -> usize {
+        self.index.linked()
+    }
+
+    /// See `Resident::unsaved`.
+    pub fn unsaved(&self) -> usize {
+        self.index.unsaved()
     }
 
     /// See `Resident::checkpoint`.
