@@ -3,10 +3,12 @@
 //! Everything a recording could get wrong against this device (stale buffers, sizes) is checked here, once, so that
 //! back ends stay stupid. A device is not shared and has no lock: whoever owns it runs it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::backend::cpu::{Cpu, Form};
 #[cfg(feature = "cuda")]
@@ -141,8 +143,8 @@ pub struct DeviceInfo {
 pub struct Device {
     backend: Box<dyn Backend>,
     info: DeviceInfo,
-    buffers: HashMap<BufferId, Allocation>,
-    prepared: HashSet<&'static str>,
+    buffers: FxHashMap<BufferId, Allocation>,
+    prepared: FxHashSet<&'static str>,
     next_id: u32,
     used_bytes: u64,
     peak_bytes: u64,
@@ -183,7 +185,7 @@ impl Device {
             threads: backend.info().threads,
             memory_bytes_max: options.memory_bytes_max,
         };
-        let (buffers, prepared) = (HashMap::new(), HashSet::new());
+        let (buffers, prepared) = (FxHashMap::default(), FxHashSet::default());
         Device { backend, info, buffers, prepared, next_id: 0, used_bytes: 0, peak_bytes: 0 }
     }
 
@@ -368,7 +370,7 @@ fn open_backend(
     }
 }
 
-fn check_alive(buffers: &HashMap<BufferId, Allocation>, commands: &[Command]) {
+fn check_alive(buffers: &FxHashMap<BufferId, Allocation>, commands: &[Command]) {
     let check = |buffer: &AnyBuffer| {
         let known = buffers.get(&buffer.id);
         let known = known.unwrap_or_else(|| panic!("{buffer} is not on this device, this is a bug"));

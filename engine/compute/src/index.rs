@@ -56,7 +56,7 @@ impl IndexOptions {
     pub fn new(dim: usize) -> Self {
         IndexOptions {
             dim,
-            degree: 56,
+            degree: 48,
             linking: Linking { width: 96, picks_max: 24, alpha: 1.1 },
             // A scan of 100,000 rows of 256 numbers takes a millisecond or two; their graph takes 17 CPU seconds and 290 bytes
             // a row.

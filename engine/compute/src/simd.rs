@@ -108,11 +108,11 @@ pub struct SketchProbe<'a> {
 }
 
 impl<'a> SketchProbe<'a> {
-    /// For sketches of so many words.
-    pub fn new(codes: &'a [i8], scale: f32, words: usize) -> Self {
-        let sum = |codes: &[i8]| codes.iter().map(|code| i32::from(*code)).sum::<i32>();
+    /// Codes with their sum, for sketches of so many words.
+    pub fn new(codes: &'a [i8], sum: i32, scale: f32, words: usize) -> Self {
         let seconds = &codes[..32 * second_words(words, codes.len())];
-        SketchProbe { codes, offset: -2 * sum(codes) - sum(seconds), scale }
+        let seconds: i32 = seconds.iter().map(|code| i32::from(*code)).sum();
+        SketchProbe { codes, offset: -2 * sum - seconds, scale }
     }
 
     /// The estimated inner product with a row of this factor, from the sum of codes where its second bits are set and twice the sum of

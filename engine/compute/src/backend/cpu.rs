@@ -4,9 +4,8 @@
 //! the call, which is how several of them can be borrowed at once without `unsafe`. Threads are rayon's: the pool
 //! of the process, or one of the size asked for.
 
-use std::collections::HashMap;
-
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use rustc_hash::FxHashMap;
 
 use super::{Backend, BackendInfo, Reads, Receipt};
 use crate::aligned::AlignedBytes;
@@ -31,9 +30,9 @@ pub(crate) struct Cpu {
     simd: &'static Simd,
     pool: Option<ThreadPool>,
     info: BackendInfo,
-    buffers: HashMap<BufferId, AlignedBytes>,
+    buffers: FxHashMap<BufferId, AlignedBytes>,
     /// Finished submissions nobody waited for yet.
-    done: HashMap<u64, Reads>,
+    done: FxHashMap<u64, Reads>,
     submissions: u64,
 }
 
@@ -59,7 +58,7 @@ impl Cpu {
             Form::Fast => format!("cpu ({}, {threads} threads)", simd.name()),
         };
         let info = BackendInfo { name, binding_bytes_max, threads, targets: Vec::new() };
-        let (buffers, done) = (HashMap::new(), HashMap::new());
+        let (buffers, done) = (FxHashMap::default(), FxHashMap::default());
         Ok(Cpu { form, simd, pool, info, buffers, done, submissions: 0 })
     }
 

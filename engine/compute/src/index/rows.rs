@@ -9,6 +9,7 @@ use crate::kernels::shared::row_shard::{DIM_MULTIPLE, RowShard};
 use crate::kernels::{encode_rows, similarity_topk};
 use crate::recording::Recording;
 use half::f16;
+use std::borrow::Cow;
 
 /// Rows that one upload takes at most, so that a rebuild needs no second copy of everything.
 const UPLOAD_ROWS: usize = 1 << 14;
@@ -146,7 +147,7 @@ impl Rows {
     }
 
     /// Queries as the device takes them.
-    pub fn padded(&self, queries: &[f32]) -> Vec<f32> {
+    pub fn padded<'a>(&self, queries: &'a [f32]) -> Cow<'a, [f32]> {
         pad(queries, self.dim, self.padded)
     }
 
@@ -193,14 +194,14 @@ fn within(mask: &[u64], only: &[u64]) -> Vec<u64> {
 }
 
 /// Vectors with zeros behind each.
-fn pad<T: Copy + Default>(values: &[T], dim: usize, padded: usize) -> Vec<T> {
+fn pad<T: Copy + Default>(values: &[T], dim: usize, padded: usize) -> Cow<'_, [T]> {
     if dim == padded {
-        return values.to_vec();
+        return Cow::Borrowed(values);
     }
     let mut rows = Vec::with_capacity(values.len() / dim * padded);
     for row in values.chunks_exact(dim) {
         rows.extend_from_slice(row);
         rows.resize(rows.len() + padded - dim, T::default());
     }
-    rows
+    Cow::Owned(rows)
 }

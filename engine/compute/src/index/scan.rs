@@ -13,6 +13,7 @@ use crate::kernels::shared::ranked::NO_ROW;
 use crate::kernels::similarity_topk::{self, K_MAX, Lists, Masks, mask_words};
 use crate::parallel::map_in_parallel;
 use crate::recording::Recording;
+use std::borrow::Cow;
 
 /// Rows listed at first for so many wanted ones: enough for nearly every query on embeddings of texts.
 fn listed_at_first(k: usize) -> usize {
@@ -26,9 +27,9 @@ const LEFT_PART: usize = 16;
 const TASK_QUERIES: usize = 16;
 
 /// The queries of a search, as a device takes them.
-struct Asked {
+struct Asked<'a> {
     /// `[count][padded]`.
-    queries: Vec<f32>,
+    queries: Cow<'a, [f32]>,
     settlings: Vec<Settling>,
     /// None, one for all, or one each.
     masks: Vec<Vec<u64>>,
@@ -96,8 +97,8 @@ pub(super) fn scan(
     Ok(lists)
 }
 
-impl Asked {
-    fn new(rows: &Rows, search: &Search<'_>, masks: Vec<Vec<u64>>) -> Self {
+impl<'a> Asked<'a> {
+    fn new(rows: &Rows, search: &Search<'a>, masks: Vec<Vec<u64>>) -> Self {
         let queries = rows.padded(search.queries);
         let padded = queries.len() / (search.queries.len() / rows.dim());
         let settling = |query| Settling::new(query, search.k, search.score_min);

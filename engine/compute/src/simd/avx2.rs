@@ -17,11 +17,11 @@ use half::f16;
 use super::integrate::integrate;
 use super::learn::learn;
 use super::lesson::{self, Lesson, Pupils};
-use super::portable::{self, reduce, row_factors, scale_of};
+use super::portable::{self, query_steps, reduce, row_factors, scale_of};
 use super::rotation::rotate;
 use super::{
-    BLOCK_ROWS, CODE_ZERO, CodeBlock, LANES, Likely, QueryFactors, Row, RowFactors, ScanQueries, Simd,
-    SketchProbe, Span, second_words,
+    BLOCK_ROWS, CODE_MAX, CODE_ZERO, CodeBlock, LANES, Likely, QueryFactors, Row, RowFactors, ScanQueries,
+    Simd, SketchProbe, Span, second_words,
 };
 
 static TABLE: Simd = Simd {
@@ -119,10 +119,39 @@ fn likely(
     unsafe { likely_avx2(sketches, words, rows, probe, floor, likely) }
 }
 
-/// The plain form, built for wider vectors.
 #[target_feature(enable = "avx2,fma,f16c")]
 fn code_query_avx2(query: &mut [f32], codes: &mut [i8]) -> QueryFactors {
-    portable::code_query(query, codes)
+    rotate(query);
+    let (scale, steps) = query_steps(query);
+    let (most, least) = (_mm256_set1_epi32(CODE_MAX), _mm256_set1_epi32(-CODE_MAX));
+    let (step, steps) = (_mm256_set1_pd(f64::from(scale)), _mm256_set1_ps(steps));
+    // The lowest byte of each number, in both halves.
+    let bytes = _mm256_set1_epi32(0x0c08_0400);
+    let mut sums = _mm256_setzero_si256();
+    let (mut squares, mut errors) = ([_mm256_setzero_pd(); 2], [_mm256_setzero_pd(); 2]);
+    for (values, codes) in query.chunks_exact(8).zip(codes.chunks_exact_mut(8)) {
+        // SAFETY: the chunk has 8 values.
+        let values = unsafe { _mm256_loadu_ps(values.as_ptr()) };
+        // To the nearest, halves to the even one, as adding a large number does in `portable`.
+        let whole = _mm256_cvtps_epi32(_mm256_mul_ps(values, steps));
+        let whole = _mm256_max_epi32(_mm256_min_epi32(whole, most), least);
+        sums = _mm256_add_epi32(sums, whole);
+        let four = _mm256_shuffle_epi8(whole, bytes);
+        let eight = _mm_unpacklo_epi32(_mm256_castsi256_si128(four), _mm256_extracti128_si256::<1>(four));
+        // SAFETY: the chunk has 8 codes.
+        unsafe { _mm_storel_epi64(codes.as_mut_ptr().cast(), eight) };
+        let values = [_mm256_castps256_ps128(values), _mm256_extractf128_ps::<1>(values)];
+        let whole = [_mm256_castsi256_si128(whole), _mm256_extracti128_si256::<1>(whole)];
+        for half in 0..2 {
+            let value = _mm256_cvtps_pd(values[half]);
+            squares[half] = _mm256_fmadd_pd(value, value, squares[half]);
+            let left = _mm256_fnmadd_pd(step, _mm256_cvtepi32_pd(whole[half]), value);
+            // The square of what is left is rounded before it is added, as everywhere.
+            errors[half] = _mm256_add_pd(errors[half], _mm256_mul_pd(left, left));
+        }
+    }
+    let in_order = |sums: [__m256d; 2]| bytemuck::cast::<_, [f64; 8]>(sums).iter().sum();
+    QueryFactors { scale, sum: total(sums), squares: in_order(squares), error_squares: in_order(errors) }
 }
 
 fn integrate_f32(span: &mut Span<'_, f32>) {

@@ -171,24 +171,27 @@ pub(super) fn largest(values: &[f32]) -> f32 {
     lanes.into_iter().fold(0.0, f32::max)
 }
 
-/// Nearest whole number, for magnitudes below 2^22: what lies behind the point does not fit beside 2^23 and is rounded away.
-#[inline(always)]
-fn round(value: f32) -> f32 {
+/// Nearest whole number, for magnitudes below 2^22: what lies behind the point does not fit beside 2^23 and is rounded away, so
+/// that the last bits count in ones.
+fn round(value: f32) -> i32 {
     const BIG: f32 = (3 << 22) as f32;
-    (value + BIG) - BIG
+    (value + BIG).to_bits() as i32 - BIG.to_bits() as i32
 }
 
-#[inline(always)]
-pub(super) fn code_query(query: &mut [f32], codes: &mut [i8]) -> QueryFactors {
+/// Value of one code step of a rotated query, and how many of them are 1.
+pub(super) fn query_steps(query: &[f32]) -> (f32, f32) {
+    let scale = largest(query) / CODE_MAX as f32;
+    (scale, if scale > 0.0 { scale.recip() } else { 0.0 })
+}
+
+fn code_query(query: &mut [f32], codes: &mut [i8]) -> QueryFactors {
     rotate(query);
     // The codes of queries keep within those of rows, so that two products of pairs add up within 16 bits (`avx2`).
-    let most = CODE_MAX as f32;
-    let scale = largest(query) / most;
-    let steps = if scale > 0.0 { scale.recip() } else { 0.0 };
+    let (scale, steps) = query_steps(query);
     let (mut sums, mut squares, mut errors) = ([0i32; 8], [0.0f64; 8], [0.0f64; 8]);
     for (values, codes) in query.chunks_exact(8).zip(codes.chunks_exact_mut(8)) {
         for lane in 0..8 {
-            let whole = round(values[lane] * steps).clamp(-most, most) as i32;
+            let whole = round(values[lane] * steps).clamp(-CODE_MAX, CODE_MAX);
             codes[lane] = whole as i8;
             sums[lane] += whole;
             let value = f64::from(values[lane]);

@@ -200,8 +200,8 @@ impl<'a> CodedRows<'a> {
 pub(crate) struct Probe<'a> {
     /// Signed codes.
     pub codes: &'a [i8],
-    /// Undoes the offset of stored row codes.
-    pub offset: i32,
+    /// Their sum.
+    pub sum: i32,
     /// Value of one code step.
     pub scale: f32,
     /// Its length.
@@ -216,12 +216,12 @@ impl Probe<'_> {
 
     /// As it is compared with sketches.
     pub fn sketched(&self) -> SketchProbe<'_> {
-        SketchProbe::new(self.codes, self.scale, sketch_words(self.codes.len()))
+        SketchProbe::new(self.codes, self.sum, self.scale, sketch_words(self.codes.len()))
     }
 
-    /// The estimated inner product with a row, from the integer product of codes.
-    pub fn estimate(&self, sum: i32, row_scale: f32) -> f32 {
-        (sum + self.offset) as f32 * (row_scale * self.scale)
+    /// The estimated inner product with a row, from the integer product with its stored codes.
+    pub fn estimate(&self, product: i32, row_scale: f32) -> f32 {
+        (product - CODE_ZERO * self.sum) as f32 * (row_scale * self.scale)
     }
 }
 
@@ -229,7 +229,7 @@ impl Probe<'_> {
 pub(crate) fn probe_of<'a>(rows: &CodedRows<'_>, row: u32, codes: &'a mut Vec<i8>) -> Probe<'a> {
     codes.resize(rows.dim, 0);
     let sum = rows.simd.sign_codes(rows.codes(row), codes);
-    Probe { codes, offset: -CODE_ZERO * sum, scale: rows.scale(row), norm: rows.norm(row) }
+    Probe { codes, sum, scale: rows.scale(row), norm: rows.norm(row) }
 }
 
 #[cfg(test)]

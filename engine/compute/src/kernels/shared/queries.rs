@@ -60,7 +60,7 @@ impl Queries {
     pub fn probe(&self, query: usize) -> Probe<'_> {
         Probe {
             codes: &self.codes[query * self.dim..(query + 1) * self.dim],
-            offset: self.offsets[query],
+            sum: self.offsets[query] / -CODE_ZERO,
             scale: self.scales[query],
             norm: self.norms[query],
         }

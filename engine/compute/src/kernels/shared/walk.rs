@@ -43,14 +43,6 @@ impl<'a> Terrain<'a> {
     }
 }
 
-impl Terrain<'_> {
-    /// Asks for what refining and expanding a row will read.
-    fn fetch(&self, row: u32) {
-        self.rows.fetch(row);
-        fetch(self.edges(row));
-    }
-}
-
 /// How far a walk goes.
 #[derive(Clone, Copy)]
 pub(crate) struct Reach<'a> {
@@ -107,9 +99,7 @@ fn score_of(key: u64) -> f32 {
 impl Walk {
     /// Walks towards `probe`. What was found is there until the next walk.
     pub fn run(&mut self, terrain: &Terrain<'_>, probe: &Probe<'_>, reach: &Reach<'_>) {
-        for row in self.looked.drain(..) {
-            self.met[row as usize / 64] = 0;
-        }
+        self.forget();
         self.met.resize(self.met.len().max(terrain.count.div_ceil(64)), 0);
         self.beam.clear();
         (self.found, self.cursor, self.limit) = (0, 0, u64::MAX);
@@ -119,7 +109,7 @@ impl Walk {
         while let Some(place) = self.next() {
             // One more row comes near its turn.
             if let Some(ahead) = self.beam.get(place + FETCH_AHEAD).filter(|key| *key & FINE == 0) {
-                terrain.fetch(row_of(*ahead));
+                terrain.rows.fetch(row_of(*ahead));
             }
             let key = self.beam[place];
             if key & FINE == 0 {
@@ -145,6 +135,17 @@ impl Walk {
     /// How many rows were looked at.
     pub fn looked(&self) -> usize {
         self.looked.len()
+    }
+
+    /// Leaves no row met.
+    fn forget(&mut self) {
+        // Among few rows all bits are cleared sooner than those of rows here and there.
+        if self.met.len() < 8 * self.looked.len() {
+            self.met.fill(0);
+        } else {
+            self.looked.iter().for_each(|row| self.met[*row as usize / 64] = 0);
+        }
+        self.looked.clear();
     }
 
     /// Place of the best row that waits to be refined or expanded.
@@ -195,8 +196,8 @@ impl Walk {
         }
         self.looked.truncate(before + count);
         let fresh = &self.looked[before..];
-        for &row in fresh {
-            for line in (0..stride).step_by(16) {
+        for line in (0..stride).step_by(16) {
+            for &row in fresh {
                 fetch_line(sketches.as_ptr().wrapping_add(row as usize * stride + line));
             }
         }
@@ -209,6 +210,11 @@ impl Walk {
                 self.entering.push(if allowed { key } else { key | DENIED });
             }
         }
+        // What there is no place for needs no order.
+        if reach.mask.is_none() && self.entering.len() > reach.width {
+            self.entering.select_nth_unstable(reach.width);
+            self.entering.truncate(reach.width);
+        }
         self.merge(terrain);
         self.trim(reach.width);
     }
@@ -217,6 +223,8 @@ impl Walk {
     fn refine(&mut self, terrain: &Terrain<'_>, probe: &Probe<'_>, place: usize, width: usize) {
         let old = self.beam[place];
         let row = row_of(old);
+        // It will be expanded next, unless its estimate falls behind.
+        fetch(terrain.edges(row));
         let mut sum = [0];
         terrain.rows.simd.dot_codes(terrain.rows.codes, &[row], probe.codes, &mut sum);
         let score = probe.estimate(sum[0], terrain.rows.scale(row));
@@ -252,7 +260,7 @@ impl Walk {
             }
             self.beam[to] = key;
             if to < soon {
-                terrain.fetch(row_of(key));
+                terrain.rows.fetch(row_of(key));
             }
         }
         self.cursor = self.cursor.min(to);
