@@ -185,6 +185,7 @@ impl Walk {
                 "a walk to row {row} of {}, this is a bug",
                 terrain.count
             );
+            fetch_line(sketches.as_ptr().wrapping_add(row as usize * stride));
             // SAFETY: the row is below `terrain.count`, for which `met` was checked above; `count` is at most the number of words
             // that came before, and there is room for all.
             unsafe {
@@ -196,7 +197,7 @@ impl Walk {
         }
         self.looked.truncate(before + count);
         let fresh = &self.looked[before..];
-        for line in (0..stride).step_by(16) {
+        for line in (16..stride).step_by(16) {
             for &row in fresh {
                 fetch_line(sketches.as_ptr().wrapping_add(row as usize * stride + line));
             }
