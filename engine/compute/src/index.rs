@@ -52,7 +52,7 @@ pub struct IndexOptions {
 }
 
 impl IndexOptions {
-    /// Settings chosen among some twenty-five on sentence embeddings, 35,000 of 384 numbers and 100,000 of 256.
+    /// Settings chosen among some thirty on sentence embeddings, 35,000 of 384 numbers and 100,000 of 256.
     pub fn new(dim: usize) -> Self {
         IndexOptions {
             dim,
