@@ -12,7 +12,6 @@ struct Params {
     bundles: u32,
     blocks: u32,
     plastic: u32,
-    marks: u32,
     interval: u32,
     horizon: u32,
 }
@@ -29,9 +28,8 @@ struct Params {
 @group(0) @binding(8) var<storage, read_write> releases: array<i32>;
 @group(0) @binding(9) var<storage, read_write> spikes: array<u32>;
 @group(0) @binding(10) var<storage, read_write> plastic: array<f32>;
-@group(0) @binding(11) var<storage, read_write> marks: array<i32>;
 // Sums of the step, [replicas][2][neurons].
-@group(0) @binding(12) var<storage, read_write> scratch: array<atomic<i32>>;
+@group(0) @binding(11) var<storage, read_write> scratch: array<atomic<i32>>;
 @group(1) @binding(0) var<uniform> params: Params;
 
 struct Bundle {
@@ -44,7 +42,8 @@ struct Bundle {
     delays_len: u32,
     starts: u32,
     places: u32,
-    decays: u32,
+    fades: u32,
+    turn_steps: u32,
 }
 
 fn bundle_of(number: u32) -> Bundle {
@@ -52,10 +51,11 @@ fn bundle_of(number: u32) -> Bundle {
     return Bundle(
         tables[at], tables[at + 1u], tables[at + 2u], tables[at + 3u], bitcast<i32>(tables[at + 4u]),
         tables[at + 5u], tables[at + 6u], tables[at + 7u], tables[at + 8u], tables[at + 9u],
+        tables[at + 10u],
     );
 }
 
-// Of a bundle's rule: decay of target traces, raise, lower, largest weight, quanta in a pA.
+// Of a bundle's rule: raise, lower, largest weight, quanta in a pA.
 fn rule_value(number: u32, value: u32) -> f32 {
     return constants[params.populations * MEMBRANE_VALUES + number * RULE_VALUES + value];
 }
@@ -73,10 +73,22 @@ fn block_of(tile: u32) -> u32 {
     return block;
 }
 
-// Where a plastic bundle's weights, source traces, target traces and marks of a block begin.
-fn places_of(bundle: Bundle, block: u32) -> vec4<u32> {
-    let at = bundle.places + 4u * block;
-    return vec4(tables[at], tables[at + 1u], tables[at + 2u], tables[at + 3u]);
+// Where a plastic bundle's weights, source traces and target traces of a block begin.
+fn places_of(bundle: Bundle, block: u32) -> vec3<u32> {
+    let at = bundle.places + 3u * block;
+    return vec3(tables[at], tables[at + 1u], tables[at + 2u]);
+}
+
+// So many steps into a turn: fades of source and target traces, and what these rise by.
+fn fade_of(bundle: Bundle, into_turn: u32) -> vec4<f32> {
+    let at = bundle.fades + into_turn * FADE_VALUES;
+    return vec4(constants[at], constants[at + 1u], constants[at + 2u], constants[at + 3u]);
+}
+
+// Brings a trace from the turn before into this one.
+fn bring(at: u32, fade: f32) {
+    let trace = plastic[at] * fade;
+    plastic[at] = select(trace, 0.0, trace < TINY);
 }
 
 // Which neurons of a tile fired so many steps ago.
@@ -110,13 +122,8 @@ fn product(a: f32, b: f32) -> f32 {
     return bitcast<f32>(bitcast<u32>(a * b) ^ (params.step >> 31u));
 }
 
-// What is left of a source's trace that rose in step `mark - 1`; one that never rose is 0 whatever has passed.
-fn left(bundle: Bundle, mark: i32) -> f32 {
-    let passed = u32(i32(params.step) + 1 - mark);
-    return constants[bundle.decays + min(passed, DECAYS - 1u)];
-}
-
-// Sums begin with what the inbox holds, which is nothing after the first step; target traces decay.
+// Sums begin with what the inbox holds, which is nothing after the first step; traces are brought into a turn
+// that begins.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn begin(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -133,13 +140,18 @@ fn begin(
             let block = block_of(tile);
             for (var number = 0u; number < params.bundles; number++) {
                 let bundle = bundle_of(number);
-                if bundle.form != PLASTIC {
+                if bundle.form != PLASTIC || params.step % bundle.turn_steps != 0u {
                     continue;
                 }
-                let y = places_of(bundle, block).z + (tile - block_tile(block)) * TILE + lane;
-                let at = replica * params.plastic + y;
-                let gone = params.step % FLUSH_STEPS == 0u && plastic[at] < TINY;
-                plastic[at] = select(plastic[at] * rule_value(number, 0u), 0.0, gone);
+                let fade = fade_of(bundle, bundle.turn_steps);
+                let first = replica * params.plastic;
+                bring(first + places_of(bundle, block).z + (tile - block_tile(block)) * TILE + lane, fade.y);
+                let source_tile = tile - bundle.source_first / TILE;
+                if source_tile < bundle.sources / TILE {
+                    for (var other = 0u; other < params.blocks; other++) {
+                        bring(first + places_of(bundle, other).y + source_tile * TILE + lane, fade.x);
+                    }
+                }
             }
         }
     }
@@ -167,6 +179,7 @@ fn raise(
 fn raise_tile(replica: u32, tile: u32, number: u32, bundle: Bundle, lane: u32) {
     let places = places_of(bundle, block_of(tile));
     let first = replica * params.plastic;
+    let fade = fade_of(bundle, params.step % bundle.turn_steps);
     let column_starts = bundle.starts + params.blocks * (bundle.sources * bundle.delays_len + 1u);
     var bits = fired(replica, tile, 2u * tables[bundle.delays]);
     while any(bits != vec2(0u)) {
@@ -175,9 +188,8 @@ fn raise_tile(replica: u32, tile: u32, number: u32, bundle: Bundle, lane: u32) {
         for (var entry = starts[column] + lane; entry < starts[column + 1u]; entry += WORKGROUP_SIZE) {
             let source = columns[entry].x;
             let at = first + places.x + columns[entry].y;
-            let mark = marks[replica * params.marks + places.w + source];
-            let trace = product(plastic[first + places.y + source], left(bundle, mark));
-            plastic[at] = min(plastic[at] + product(rule_value(number, 1u), trace), rule_value(number, 3u));
+            let raise = product(rule_value(number, 0u), plastic[first + places.y + source]);
+            plastic[at] = min(plastic[at] + product(raise, fade.x), rule_value(number, 2u));
         }
     }
 }
@@ -228,9 +240,10 @@ fn arrive_row(replica: u32, number: u32, bundle: Bundle, row: u32, lane: u32) {
                 let places = places_of(bundle, block);
                 let weight = replica * params.plastic + places.x + position - starts[at];
                 let y = plastic[replica * params.plastic + places.z + target_neuron];
-                plastic[weight] = max(plastic[weight] - product(rule_value(number, 2u), y), 0.0);
+                let lower = product(rule_value(number, 1u), fade_of(bundle, params.step % bundle.turn_steps).y);
+                plastic[weight] = max(plastic[weight] - product(lower, y), 0.0);
                 // A number this large has no fraction; what is left of its bits is the nearest integer.
-                let shifted = product(plastic[weight], rule_value(number, 4u)) + 8388608.0;
+                let shifted = product(plastic[weight], rule_value(number, 3u)) + 8388608.0;
                 quanta = bitcast<i32>(shifted) - bitcast<i32>(8388608.0);
             }
             atomicAdd(&scratch[first + target_neuron], quanta);
@@ -254,19 +267,18 @@ fn rise(
                     continue;
                 }
                 let delay = tables[bundle.delays];
+                let fade = fade_of(bundle, params.step % bundle.turn_steps);
                 let source_tile = tile - bundle.source_first / TILE;
                 if source_tile < bundle.sources / TILE && has(fired(replica, tile, delay), lane) {
                     for (var block = 0u; block < params.blocks; block++) {
                         let places = places_of(bundle, block);
                         let x = replica * params.plastic + places.y + source_tile * TILE + lane;
-                        let mark = replica * params.marks + places.w + source_tile * TILE + lane;
-                        plastic[x] = product(plastic[x], left(bundle, marks[mark])) + 1.0;
-                        marks[mark] = i32(params.step) + 1;
+                        plastic[x] += fade.z;
                     }
                 }
                 if has(fired(replica, tile, 2u * delay), lane) {
                     let y = places_of(bundle, own_block).z + (tile - block_tile(own_block)) * TILE + lane;
-                    plastic[replica * params.plastic + y] += 1.0;
+                    plastic[replica * params.plastic + y] += fade.w;
                 }
             }
         }
@@ -348,7 +360,7 @@ fn noise_events(replica: u32, tile: u32, lane: u32, chances: u32, chances_len: u
     if chances_len == 0u {
         return 0;
     }
-    let seeds = params.populations * POPULATION_WORDS + params.bundles * BUNDLE_WORDS + 3u * (params.blocks + 1u);
+    let seeds = params.populations * POPULATION_WORDS + params.bundles * BUNDLE_WORDS + (params.blocks + 1u);
     let key = vec2(tables[seeds + 2u * replica], tables[seeds + 2u * replica + 1u]);
     let words = philox(vec4(tile * 16u + lane % 16u, params.step, 0u, 0u), key);
     let bits = words[lane / 16u];

@@ -12,7 +12,8 @@ struct Bundle {
     u32 delays_len;
     u32 starts;
     u32 places;
-    u32 decays;
+    u32 fades;
+    u32 turn_steps;
 };
 
 // Where a plastic bundle's numbers of a block begin.
@@ -20,7 +21,14 @@ struct Places {
     u32 weights;
     u32 source_traces;
     u32 target_traces;
-    u32 marks;
+};
+
+// In a step of a turn: what source and target traces are worth, and what they rise by.
+struct Fade {
+    real source;
+    real target;
+    real source_rise;
+    real target_rise;
 };
 
 // One replica in one step.
@@ -28,22 +36,20 @@ struct Replica : Arguments {
     u32 number;
     // Sums of the step, [2][neurons].
     int *sums;
-    // Weights and traces of the replica, and the steps in which those of sources rose.
+    // Weights and traces of the replica.
     real *own_plastic;
-    int *own_marks;
 
     __device__ Replica(const Arguments &arguments, u32 number) : Arguments(arguments), number(number) {
         sums = (int *)scratch + number * 2u * params.neurons;
         own_plastic = plastic + number * params.plastic;
-        own_marks = marks + number * params.marks;
     }
 
     __device__ Bundle bundle_of(u32 bundle) const {
         const u32 *at = tables + params.populations * POPULATION_WORDS + bundle * BUNDLE_WORDS;
-        return {at[0], at[1], at[2], at[3], (int)at[4], at[5], at[6], at[7], at[8], at[9]};
+        return {at[0], at[1], at[2], at[3], (int)at[4], at[5], at[6], at[7], at[8], at[9], at[10]};
     }
 
-    // Of a bundle's rule: decay of target traces, raise, lower, largest weight, quanta in a pA.
+    // Of a bundle's rule: raise, lower, largest weight, quanta in a pA.
     __device__ real rule_value(u32 bundle, u32 value) const {
         return constants[params.populations * MEMBRANE_VALUES + bundle * RULE_VALUES + value];
     }
@@ -62,8 +68,19 @@ struct Replica : Arguments {
     }
 
     __device__ Places places_of(const Bundle &bundle, u32 block) const {
-        const u32 *at = tables + bundle.places + 4u * block;
+        const u32 *at = tables + bundle.places + 3u * block;
+        return {at[0], at[1], at[2]};
+    }
+
+    __device__ Fade fade_of(const Bundle &bundle, u32 into_turn) const {
+        const real *at = constants + bundle.fades + into_turn * FADE_VALUES;
         return {at[0], at[1], at[2], at[3]};
+    }
+
+    // Brings a trace from the turn before into this one.
+    __device__ void bring(u32 at, real fade) {
+        real trace = own_plastic[at] * fade;
+        own_plastic[at] = trace < TINY ? (real)0 : trace;
     }
 
     // Which neurons of a tile fired so many steps ago, from the lowest bit.
@@ -76,13 +93,7 @@ struct Replica : Arguments {
         return (u64)words[1] << 32 | words[0];
     }
 
-    // What is left of a source's trace that rose in step `mark - 1`; one that never rose is 0 whatever has passed.
-    __device__ real left(const Bundle &bundle, int mark) const {
-        u32 passed = (u32)((int)params.step + 1 - mark);
-        return constants[bundle.decays + min(passed, DECAYS - 1u)];
-    }
-
-    // Sums begin with what the inbox holds, which is nothing after the first step; target traces decay.
+    // Sums begin with what the inbox holds, which is nothing after the first step; traces are brought into a turn that begins.
     __device__ void begin(u32 tile) {
         for (u32 channel = 0u; channel < 2u; channel++) {
             u32 at = channel * params.neurons + tile * TILE + threadIdx.x;
@@ -93,13 +104,18 @@ struct Replica : Arguments {
         u32 block = block_of(tile);
         for (u32 number = 0u; number < params.bundles; number++) {
             Bundle bundle = bundle_of(number);
-            if (bundle.form != PLASTIC) {
+            if (bundle.form != PLASTIC || params.step % bundle.turn_steps != 0u) {
                 continue;
             }
-            u32 first = places_of(bundle, block).target_traces;
-            real *trace = own_plastic + first + (tile - block_tile(block)) * TILE + threadIdx.x;
-            bool gone = params.step % FLUSH_STEPS == 0u && *trace < TINY;
-            *trace = gone ? (real)0 : *trace * rule_value(number, 0u);
+            Fade fade = fade_of(bundle, bundle.turn_steps);
+            u32 own = (tile - block_tile(block)) * TILE + threadIdx.x;
+            bring(places_of(bundle, block).target_traces + own, fade.target);
+            u32 source_tile = tile - bundle.source_first / TILE;
+            if (source_tile < bundle.sources / TILE) {
+                for (u32 other = 0u; other < params.blocks; other++) {
+                    bring(places_of(bundle, other).source_traces + source_tile * TILE + threadIdx.x, fade.source);
+                }
+            }
         }
     }
 
@@ -111,6 +127,7 @@ struct Replica : Arguments {
                 continue;
             }
             Places places = places_of(bundle, block_of(tile));
+            Fade fade = fade_of(bundle, params.step % bundle.turn_steps);
             u32 column_starts = bundle.starts + params.blocks * (bundle.sources * bundle.delays_len + 1u);
             u64 bits = fired(tile, 2u * tables[bundle.delays]);
             for (; bits != 0u; bits &= bits - 1u) {
@@ -120,9 +137,9 @@ struct Replica : Arguments {
                     // Source and place of the weight.
                     uint2 from = ((const uint2 *)columns)[entry];
                     real *weight = own_plastic + places.weights + from.y;
-                    real trace = own_plastic[places.source_traces + from.x] * left(bundle, own_marks[places.marks + from.x]);
-                    real raised = *weight + rule_value(number, 1u) * trace;
-                    real most = rule_value(number, 3u);
+                    real raise = rule_value(number, 0u) * own_plastic[places.source_traces + from.x];
+                    real raised = *weight + raise * fade.source;
+                    real most = rule_value(number, 2u);
                     *weight = raised > most ? most : raised;
                 }
             }
@@ -164,9 +181,10 @@ struct Replica : Arguments {
                 if (bundle.form == PLASTIC) {
                     Places places = places_of(bundle, block);
                     real *weight = own_plastic + places.weights + position - starts[at];
-                    real lowered = *weight - rule_value(number, 2u) * own_plastic[places.target_traces + target];
+                    real lower = rule_value(number, 1u) * fade_of(bundle, params.step % bundle.turn_steps).target;
+                    real lowered = *weight - lower * own_plastic[places.target_traces + target];
                     *weight = lowered < (real)0 ? (real)0 : lowered;
-                    quanta = nearest(*weight * rule_value(number, 4u));
+                    quanta = nearest(*weight * rule_value(number, 3u));
                 }
                 atomicAdd(&block_sums[target], quanta);
             }
@@ -182,20 +200,18 @@ struct Replica : Arguments {
                 continue;
             }
             u32 delay = tables[bundle.delays];
+            Fade fade = fade_of(bundle, params.step % bundle.turn_steps);
             u32 source_tile = tile - bundle.source_first / TILE;
             if (source_tile < bundle.sources / TILE && (fired(tile, delay) >> threadIdx.x & 1u) == 1u) {
                 for (u32 block = 0u; block < params.blocks; block++) {
                     Places places = places_of(bundle, block);
                     u32 source = source_tile * TILE + threadIdx.x;
-                    real *trace = own_plastic + places.source_traces + source;
-                    int *mark = own_marks + places.marks + source;
-                    *trace = *trace * left(bundle, *mark) + (real)1;
-                    *mark = (int)params.step + 1;
+                    own_plastic[places.source_traces + source] += fade.source_rise;
                 }
             }
             if ((fired(tile, 2u * delay) >> threadIdx.x & 1u) == 1u) {
                 u32 first = places_of(bundle, own_block).target_traces;
-                own_plastic[first + (tile - block_tile(own_block)) * TILE + threadIdx.x] += (real)1;
+                own_plastic[first + (tile - block_tile(own_block)) * TILE + threadIdx.x] += fade.target_rise;
             }
         }
     }
@@ -252,7 +268,7 @@ struct Replica : Arguments {
             return 0u;
         }
         const u32 *seeds = tables + params.populations * POPULATION_WORDS + params.bundles * BUNDLE_WORDS;
-        const u32 *seed = seeds + 3u * (params.blocks + 1u) + 2u * number;
+        const u32 *seed = seeds + (params.blocks + 1u) + 2u * number;
         u32 lane = threadIdx.x;
         uint4 words = philox(make_uint4(tile * 16u + lane % 16u, params.step, 0u, 0u), make_uint2(seed[0], seed[1]));
         u32 bits = lane < 16u ? words.x : lane < 32u ? words.y : lane < 48u ? words.z : words.w;

@@ -111,7 +111,6 @@ struct Buffers<T> {
     releases: Buffer<i32>,
     spikes: Buffer<u32>,
     plastic: Buffer<T>,
-    marks: Buffer<i32>,
 }
 
 /// What of a description is asked for later.
@@ -153,7 +152,6 @@ impl<T: Precision> Network<T> {
             releases: upload(device, "network releases", &layout.releases)?,
             spikes: device.create("network spikes", params.ring_steps as usize * cells / 32)?,
             plastic: upload(device, "network plastic", &layout.plastic)?,
-            marks: upload(device, "network marks", &layout.marks)?,
         };
         let targets = description.projections.iter().map(|projection| projection.target).collect();
         Ok(Network {
@@ -410,11 +408,10 @@ impl<T: Precision> Network<T> {
             releases,
             spikes,
             plastic,
-            marks,
         } = self.buffers;
         [constants, drives, state, plastic].into_iter().for_each(|buffer| device.destroy(buffer));
         [tables, starts, synapses, columns, spikes].into_iter().for_each(|buffer| device.destroy(buffer));
-        [inbox, releases, marks].into_iter().for_each(|buffer| device.destroy(buffer));
+        [inbox, releases].into_iter().for_each(|buffer| device.destroy(buffer));
     }
 }
 
@@ -432,7 +429,6 @@ impl<T: Real> Buffers<T> {
             releases: &self.releases,
             spikes: &self.spikes,
             plastic: &self.plastic,
-            marks: &self.marks,
         }
     }
 }

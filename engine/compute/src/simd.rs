@@ -23,7 +23,7 @@ use std::sync::OnceLock;
 use half::f16;
 
 pub use integrate::{FLUSH_STEPS, Membrane, Noise, Real, Span, TILE};
-pub use learn::{DECAYS, EVENTS, Row, TARGETS, raised};
+pub use learn::{EARLIER, RECENT, Row, TARGETS, raised};
 pub use lesson::{Lesson, PUPILS, Pupils};
 
 /// Rows of a block: they share a word of hits, and their factors lie side by side.

@@ -9,13 +9,14 @@
 //! 1. *Arrivals.* For every neuron that fired in step `t - d` and every synapse of its with delay `d`, the weight is added to the
 //!    sum of the target, by channel. Weights are whole *quanta*, so that sums do not depend on order. In the first step of a
 //!    dispatch the inbox is added too, and emptied.
-//! 2. *Plasticity* of a bundle with rules (pair STDP, all pairs, additive; delay `d` dendritic, as NEST's `stdp_synapse`):
-//!    the traces `y` of targets decay; for every neuron that fired in `t - 2d` each incoming weight becomes
-//!    `min(w + raise * (x * decays[t - mark]), w_max)`, where `x` is the trace of the source as it was when it last rose, in step
-//!    `mark`; for every source that fired in `t - d` each outgoing weight becomes `max(w - lower * y, 0)` and arrives; then those
-//!    sources' traces are brought to `t` and rise by 1, and so do those neurons' `y`. So spikes that meet at a synapse in the same
-//!    step are no pair. Traces of sources are told by table because a host that knows them at any step need not touch a weight
-//!    before its row is read.
+//! 2. *Plasticity* of a bundle with rules (pair STDP, all pairs, additive; delay `d` dendritic, as NEST's `stdp_synapse`). The
+//!    traces of sources `x` and of targets `y` are kept in what they were worth when the *turn* began, a run of `turn_steps`: with
+//!    [`Fade`] `f` of the step, `n = t % turn_steps`, a trace is `x * f.source`, and to rise by 1 is to add `f.source_rise`. So
+//!    nothing decays from step to step. In a step with `n = 0` all are brought from the former turn into this, times the fades of
+//!    the end of a turn; what is then below 1e-20 becomes 0. Then, for every neuron that fired in `t - 2d`, each incoming weight
+//!    becomes `min(w + (raise * x) * f.source, w_max)`; for every source that fired in `t - d` each outgoing weight becomes
+//!    `max(w - (lower * f.target) * y, 0)` and arrives; then `x` of those sources and `y` of those neurons rise. So spikes that meet
+//!    at a synapse in the same step are no pair.
 //! 3. *Neurons*, in this order: potentials advance with the currents before this step (not in neurons that fired within the
 //!    refractory time); currents decay and receive sums and noise; who has reached the threshold fires and starts from the reset.
 //!    `simd/integrate.rs` has the formulas. Every 64 steps, numbers below 1e-20 become 0.
@@ -39,15 +40,15 @@ use crate::buffer::Buffer;
 use crate::element::Element;
 use crate::kernel::{Binding, Extent, Grid, Kernel, Params, Tolerance};
 use crate::recording::Recording;
-use crate::simd::{DECAYS, FLUSH_STEPS, Real, TILE, philox};
+use crate::simd::{FLUSH_STEPS, Real, TILE, philox};
 use crate::source::{Constant, Scratch, Source, Text};
 
 pub use cases::beginning;
 #[cfg(test)]
 pub(crate) use cases::random_description;
 pub use tables::{
-    BUNDLE_WORDS, Bundle, Form, MEMBRANE_VALUES, POPULATION_WORDS, Population, RULE_VALUES, Rule,
-    membrane_values, rule_values,
+    BUNDLE_WORDS, Bundle, FADE_VALUES, Fade, Form, MEMBRANE_VALUES, POPULATION_WORDS, Population,
+    RULE_VALUES, Rule, fade_values, membrane_values, rule_values,
 };
 
 crate::params! {
@@ -71,8 +72,6 @@ crate::params! {
         pub blocks: u32,
         /// Numbers in `plastic` a replica.
         pub plastic: u32,
-        /// Numbers in `marks` a replica.
-        pub marks: u32,
         /// Steps between two looks at who else fired: at most the shortest delay. No law depends on it.
         pub interval: u32,
         /// The longest look back at spikes, steps: the longest delay, twice that of plastic synapses.
@@ -91,13 +90,12 @@ pub(crate) const STATE: usize = 7;
 pub(crate) const RELEASES: usize = 8;
 pub(crate) const SPIKES: usize = 9;
 pub(crate) const PLASTIC: usize = 10;
-pub(crate) const MARKS: usize = 11;
 
 /// Numbers of `state` a neuron: potential, two currents.
 pub const STATE_VALUES: usize = 3;
 
 /// Bindings for one kind of numbers.
-pub(crate) const fn bindings(real: Element) -> [Binding; 12] {
+pub(crate) const fn bindings(real: Element) -> [Binding; 11] {
     [
         Binding::read("constants", real),
         Binding::read("tables", Element::U32),
@@ -110,7 +108,6 @@ pub(crate) const fn bindings(real: Element) -> [Binding; 12] {
         Binding::read_write("releases", Element::I32),
         Binding::read_write("spikes", Element::U32),
         Binding::read_write("plastic", real),
-        Binding::read_write("marks", Element::I32),
     ]
 }
 
@@ -155,7 +152,7 @@ const NUMBERS: &[(&str, Constant)] = &[
     ("VARIED", Constant::U32(Form::Varied as u32)),
     ("PLASTIC", Constant::U32(Form::Plastic as u32)),
     ("TILE", Constant::U32(TILE as u32)),
-    ("DECAYS", Constant::U32(DECAYS as u32)),
+    ("FADE_VALUES", Constant::U32(FADE_VALUES as u32)),
     ("FLUSH_STEPS", Constant::U32(FLUSH_STEPS as u32)),
 ];
 /// And in f32.
@@ -184,10 +181,10 @@ pub(crate) fn cases_f64(seed: u64) -> Vec<crate::Case> {
 
 /// Buffers of a run, in binding order. `tables` says where things are (see [`Population`] and [`Bundle`]).
 pub struct NetworkBuffers<'a, T> {
-    /// Of each population [`membrane_values`], then of each bundle [`rule_values`]; then decays of source traces.
+    /// Of each population [`membrane_values`], then of each bundle [`rule_values`]; then [`fade_values`] of steps 0..=turn_steps.
     pub constants: &'a Buffer<T>,
-    /// Of each population [`POPULATION_WORDS`], of each bundle [`BUNDLE_WORDS`]; first tile of each block and the end; first
-    /// number of each block in `plastic`, in `marks`, and the ends; two words of seed a replica; then what the former refer to.
+    /// Of each population [`POPULATION_WORDS`], of each bundle [`BUNDLE_WORDS`]; first tile of each block and the end; two
+    /// words of seed a replica; then what the former refer to.
     pub tables: &'a Buffer<u32>,
     /// Where row parts and columns begin.
     pub starts: &'a Buffer<u32>,
@@ -207,9 +204,6 @@ pub struct NetworkBuffers<'a, T> {
     pub spikes: &'a Buffer<u32>,
     /// `[replicas][plastic]`: for each block and plastic bundle weights, traces of sources, traces of targets.
     pub plastic: &'a Buffer<T>,
-    /// `[replicas][marks]`: for each block and plastic bundle, of each source one more than the step in which its trace rose last, 0
-    /// if it never did.
-    pub marks: &'a Buffer<i32>,
 }
 
 /// Records a run.
@@ -223,7 +217,7 @@ pub fn record<T: Real>(
     let per_neuron = replicas * neurons;
     let ring = params.ring_steps as usize;
     let tables = params.populations as usize * POPULATION_WORDS + params.bundles as usize * BUNDLE_WORDS;
-    let tables = tables + 3 * (params.blocks as usize + 1) + 2 * replicas;
+    let tables = tables + params.blocks as usize + 1 + 2 * replicas;
     let constants = params.populations as usize * MEMBRANE_VALUES + params.bundles as usize * RULE_VALUES;
     assert!(
         params.step.checked_add(params.steps).is_some_and(|end| end < 1 << 31),
@@ -238,8 +232,7 @@ pub fn record<T: Real>(
         && buffers.state.len() >= per_neuron * STATE_VALUES
         && buffers.releases.len() >= per_neuron
         && buffers.spikes.len() >= replicas * ring * neurons / 32
-        && buffers.plastic.len() >= replicas * params.plastic as usize
-        && buffers.marks.len() >= replicas * params.marks as usize;
+        && buffers.plastic.len() >= replicas * params.plastic as usize;
     assert!(long_enough, "network_run: a short buffer, this is a bug");
     recording.dispatch(
         kernel,
@@ -256,7 +249,6 @@ pub fn record<T: Real>(
             buffers.releases.erase(),
             buffers.spikes.erase(),
             buffers.plastic.erase(),
-            buffers.marks.erase(),
         ],
     );
 }

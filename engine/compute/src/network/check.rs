@@ -196,7 +196,7 @@ fn check_projection(projection: &Projection, description: &Description, path: &s
         let one = matches!(delay_ms, Values::All(_));
         ensure(one, || at("delay_ms"), "must be one number where weights learn")?;
         for (field, value) in [("tau_plus_ms", stdp.tau_plus_ms), ("tau_minus_ms", stdp.tau_minus_ms)] {
-            // Traces are told by table, which e^-16 of one fits.
+            // Within a turn, f32 tells the fades of any two steps apart.
             let rule = "must be at least a tenth of step_ms and at most 1,000 of them";
             let within = (0.1..=1e3).contains(&(value / step_ms));
             ensure(within, || at(&format!("stdp.{field}")), rule)?;

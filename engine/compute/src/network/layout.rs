@@ -10,11 +10,11 @@ use super::quanta::{QUANTA_MAX, in_quanta, quanta, weight_in_quanta};
 use super::wiring::{Chance, Wired, neuron_values};
 use crate::Result;
 use crate::kernels::network_run::{
-    BUNDLE_WORDS, Bundle, Form, NetworkParams, POPULATION_WORDS, Population, RULE_VALUES, Rule, STATE_VALUES,
-    membrane_values, rule_values,
+    BUNDLE_WORDS, Bundle, Fade, Form, NetworkParams, POPULATION_WORDS, Population, RULE_VALUES, Rule,
+    STATE_VALUES, fade_values, membrane_values, rule_values,
 };
 use crate::parallel::{collect_in_parallel, in_parallel};
-use crate::simd::{DECAYS, Membrane, Real, TILE};
+use crate::simd::{Membrane, Real, TILE};
 
 /// Tiles of the largest block, whose targets a u16 can number.
 const BLOCK_TILES_MAX: usize = (1 << 16) / TILE;
@@ -22,6 +22,8 @@ const BLOCK_TILES_MAX: usize = (1 << 16) / TILE;
 const SUMS_BYTES_MAX: usize = 512 << 10;
 /// The longest interval, steps.
 const INTERVAL_MAX: u32 = 64;
+/// The longest turn of learning, steps.
+const TURN_STEPS_MAX: u32 = 1 << 14;
 
 /// Where a population lies.
 #[derive(Clone, Debug)]
@@ -55,7 +57,6 @@ pub struct Layout<T> {
     pub state: Vec<T>,
     pub releases: Vec<i32>,
     pub plastic: Vec<T>,
-    pub marks: Vec<i32>,
     pub places: Vec<Place>,
     /// First neuron of each block, and the end.
     pub blocks: Vec<u32>,
@@ -121,7 +122,6 @@ pub fn lay_out<T: Real>(
             bundles: gathered.len() as u32,
             blocks: count as u32,
             plastic: 0,
-            marks: 0,
             interval: interval(&gathered, &blocks),
             horizon: gathered.iter().map(Gathered::look_back).max().unwrap_or(0),
         },
@@ -134,7 +134,6 @@ pub fn lay_out<T: Real>(
         state: Vec::new(),
         releases: Vec::new(),
         plastic: Vec::new(),
-        marks: Vec::new(),
         out_degrees: vec![0; places.last().map_or(0, |place| place.neurons.end) as usize],
         places,
         blocks,
@@ -280,7 +279,8 @@ impl<T: Real> Layout<T> {
             delays_len: classes as u32,
             starts: self.starts.len() as u32,
             places: 0,
-            decays: 0,
+            fades: 0,
+            turn_steps: 0,
         };
         if let (Form::Uniform, Spread::All(weight)) = (gathered.form, &wired[gathered.projections[0]].weights)
         {
@@ -418,7 +418,7 @@ impl<T: Real> Layout<T> {
         let blocks = self.blocks.len() - 1;
         let fixed = self.places.len() * POPULATION_WORDS
             + bundles.len() * BUNDLE_WORDS
-            + 3 * (blocks + 1)
+            + (blocks + 1)
             + 2 * seeds.len();
         // What records refer to follows after them.
         let mut extras: Vec<u32> = Vec::new();
@@ -442,24 +442,21 @@ impl<T: Real> Layout<T> {
             let membrane = membrane(&described.neuron, description.step_ms, self.quanta);
             self.constants.extend(membrane_values(&membrane).map(T::of));
         }
-        let (mut firsts, mut mark_firsts) = (vec![0u32; blocks + 1], vec![0u32; blocks + 1]);
-        let mut marks = 0;
         let mut plastic: Vec<T> = Vec::new();
         for (bundle, gathered) in bundles.iter_mut().zip(gathered) {
             bundle.delays = (fixed + extras.len()) as u32;
             extras.extend(&gathered.delays);
             if gathered.form == Form::Plastic {
                 bundle.places = (fixed + extras.len()) as u32;
-                extras.extend(vec![0; 4 * blocks]);
+                extras.extend(vec![0; 3 * blocks]);
             }
         }
         for block in 0..blocks {
-            (firsts[block], mark_firsts[block]) = (plastic.len() as u32, marks);
             for ((bundle, gathered), weights) in bundles.iter().zip(gathered).zip(weights) {
                 if gathered.form != Form::Plastic {
                     continue;
                 }
-                let at = bundle.places as usize - fixed + 4 * block;
+                let at = bundle.places as usize - fixed + 3 * block;
                 extras[at] = plastic.len() as u32;
                 plastic.extend_from_slice(&weights[block]);
                 extras[at + 1] = plastic.len() as u32;
@@ -467,23 +464,20 @@ impl<T: Real> Layout<T> {
                 extras[at + 2] = plastic.len() as u32;
                 let members = (self.blocks[block + 1] - self.blocks[block]) as usize;
                 plastic.resize(plastic.len() + members, T::ZERO);
-                extras[at + 3] = marks;
-                marks += bundle.sources;
             }
         }
-        (firsts[blocks], mark_firsts[blocks]) = (plastic.len() as u32, marks);
-        (self.params.plastic, self.params.marks) = (plastic.len() as u32, marks);
-        let mut decays: Vec<T> = Vec::new();
-        let decays_first = self.constants.len() + bundles.len() * RULE_VALUES;
+        self.params.plastic = plastic.len() as u32;
+        let mut fades: Vec<T> = Vec::new();
+        let fades_first = self.constants.len() + bundles.len() * RULE_VALUES;
         for (bundle, gathered) in bundles.iter_mut().zip(gathered) {
             if let Some(stdp) = wired_rule(description, gathered) {
-                bundle.decays = (decays_first + decays.len()) as u32;
-                decays.extend(trace_decays(stdp.tau_plus_ms / description.step_ms).map(T::of));
+                bundle.fades = (fades_first + fades.len()) as u32;
+                bundle.turn_steps = turn_steps(&stdp, description.step_ms);
+                fades.extend(fades_of(&stdp, description.step_ms).map(T::of));
             }
             records.extend(bundle.words());
             let rule = match wired_rule(description, gathered) {
                 Some(stdp) => Rule {
-                    target_decay: (-description.step_ms / stdp.tau_minus_ms).exp(),
                     raise: stdp.lambda * stdp.weight_max_pa,
                     lower: stdp.alpha * stdp.lambda * stdp.weight_max_pa,
                     weight_max: stdp.weight_max_pa,
@@ -497,19 +491,16 @@ impl<T: Real> Layout<T> {
                 self.learning.push(Learning {
                     projection: gathered.projections[0],
                     bundle: *bundle,
-                    weights: (0..blocks).map(|block| extras[at + 4 * block] as usize).collect(),
+                    weights: (0..blocks).map(|block| extras[at + 3 * block] as usize).collect(),
                 });
             }
         }
         records.extend(self.blocks.iter().map(|neuron| neuron / TILE as u32));
-        records.extend(firsts);
-        records.extend(mark_firsts);
         records.extend(seeds.iter().flat_map(|&seed| [seed as u32, (seed >> 32) as u32]));
         assert!(records.len() == fixed, "records of another length, this is a bug");
         records.extend(extras);
-        self.constants.extend(decays);
+        self.constants.extend(fades);
         self.tables = records;
-        self.marks = vec![0; marks as usize * seeds.len()];
         self.plastic = plastic.repeat(seeds.len());
     }
 
@@ -545,9 +536,20 @@ fn wired_rule(description: &Description, gathered: &Gathered) -> Option<Stdp> {
     description.projections[gathered.projections[0]].stdp.filter(|_| gathered.form == Form::Plastic)
 }
 
-/// What is left of a source's trace after 0, 1, ... steps; nothing at the end of the table.
-fn trace_decays(tau_steps: f64) -> impl Iterator<Item = f64> {
-    (0..DECAYS).map(move |age| if age + 1 < DECAYS { (-(age as f64) / tau_steps).exp() } else { 0.0 })
+/// Steps of a turn: as many as traces can fade in without leaving what f32 tells apart, by e^32 at most.
+pub(super) fn turn_steps(stdp: &Stdp, step_ms: f64) -> u32 {
+    let steps = 32.0 * stdp.tau_plus_ms.min(stdp.tau_minus_ms) / step_ms;
+    1 << steps.min(f64::from(TURN_STEPS_MAX)).log2() as u32
+}
+
+/// What traces are worth 0, 1, ... steps into a turn, up to the beginning of the next.
+fn fades_of(stdp: &Stdp, step_ms: f64) -> impl Iterator<Item = f64> {
+    let [plus, minus] = [stdp.tau_plus_ms, stdp.tau_minus_ms].map(|tau| step_ms / tau);
+    (0..=turn_steps(stdp, step_ms)).flat_map(move |step| {
+        let [plus, minus] = [plus, minus].map(|per_step| f64::from(step) * per_step);
+        let [source, target] = [plus, minus].map(|age| (-age).exp());
+        fade_values(&Fade { source, target, source_rise: plus.exp(), target_rise: minus.exp() })
+    })
 }
 
 /// Adds a block's plastic synapses by target: counts to `starts` one place on, entries of source and place to `columns`.

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use super::check::{expected, refused};
 use super::description::{Description, Wiring};
-use super::layout::{Gathered, channel_of, tiles_of};
+use super::layout::{Gathered, channel_of, tiles_of, turn_steps};
 use super::wiring::Wired;
 use crate::Result;
-use crate::kernels::network_run::{Form, STATE_VALUES};
-use crate::simd::{DECAYS, TILE};
+use crate::kernels::network_run::{FADE_VALUES, Form, STATE_VALUES};
+use crate::simd::TILE;
 
 /// A target's sum of a step fits 32 bits, whoever fires.
 pub(super) fn check_sums(description: &Description, wired: &[Wired<'_>], quanta: [f64; 2]) -> Result<()> {
@@ -85,10 +85,11 @@ pub(super) fn check_synapse_bytes<T>(
                     Form::Varied => 4.0,
                     Form::Plastic => 2.0 + 8.0 + (size_of::<T>() * replicas) as f64,
                 };
-            if wired[place].stdp.is_some() {
+            if let Some(stdp) = wired[place].stdp {
                 bytes += 4.0 * (tiles * TILE) as f64;
-                bytes += (size_of::<T>() * replicas * TILE * (tiles + 2 * tiles * blocks)) as f64;
-                bytes += (size_of::<T>() * DECAYS) as f64;
+                bytes += (size_of::<T>() * replicas * TILE * (tiles + tiles * blocks)) as f64;
+                let turn = turn_steps(&stdp, description.step_ms) as usize + 1;
+                bytes += (size_of::<T>() * FADE_VALUES * turn) as f64;
             }
         }
     }

@@ -15,7 +15,7 @@ use std::arch::x86_64::*;
 use half::f16;
 
 use super::integrate::integrate;
-use super::learn::learn;
+use super::learn::{RECENT, Recent, learn, look_up};
 use super::lesson::{self, Lesson, Pupils};
 use super::portable::{self, query_steps, reduce, row_factors, scale_of};
 use super::rotation::rotate;
@@ -176,12 +176,32 @@ fn learn_f64(row: &mut Row<'_, f64>) {
 
 #[target_feature(enable = "avx2")]
 fn learn_f32_avx2(row: &mut Row<'_, f32>) {
-    learn(row);
+    learn(row, |recent, targets| look_up_f32(recent, targets));
 }
 
 #[target_feature(enable = "avx2")]
 fn learn_f64_avx2(row: &mut Row<'_, f64>) {
-    learn(row);
+    learn(row, look_up);
+}
+
+/// Records as they lie are loaded into both halves of registers, and four of these transposed.
+#[target_feature(enable = "avx2")]
+#[inline]
+pub(super) fn look_up_f32(recent: &Recent<f32>, targets: &[u16; LANES]) -> [[f32; LANES]; RECENT + 1] {
+    // SAFETY: a record is four f32.
+    let load = |lane: usize| unsafe { _mm_loadu_ps(recent[targets[lane] as usize].as_ptr()) };
+    let mut halves = [[_mm256_setzero_ps(); 2]; RECENT + 1];
+    for half in 0..2 {
+        let four: [__m256; 4] =
+            std::array::from_fn(|i| _mm256_set_m128(load(8 * half + 4 + i), load(8 * half + i)));
+        let low = [0, 2].map(|i| _mm256_castps_pd(_mm256_unpacklo_ps(four[i], four[i + 1])));
+        let high = [0, 2].map(|i| _mm256_castps_pd(_mm256_unpackhi_ps(four[i], four[i + 1])));
+        let pairs = [low, high].map(|[a, b]| [_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b)]);
+        for (entry, vector) in pairs.into_iter().flatten().enumerate() {
+            halves[entry][half] = _mm256_castpd_ps(vector);
+        }
+    }
+    bytemuck::cast(halves)
 }
 
 fn teach(lesson: &Lesson<'_>, pupils: &mut Pupils) {

@@ -12,7 +12,7 @@
 use std::arch::x86_64::*;
 
 use super::integrate::integrate;
-use super::learn::learn;
+use super::learn::{learn, look_up};
 use super::lesson::{self, Lesson, Pupils};
 use super::{BLOCK_ROWS, CodeBlock, Likely, Row, ScanQueries, Simd, SketchProbe, Span, avx2, second_words};
 
@@ -106,12 +106,12 @@ fn learn_f64(row: &mut Row<'_, f64>) {
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 fn learn_f32_avx512(row: &mut Row<'_, f32>) {
-    learn(row);
+    learn(row, |recent, targets| avx2::look_up_f32(recent, targets));
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 fn learn_f64_avx512(row: &mut Row<'_, f64>) {
-    learn(row);
+    learn(row, look_up);
 }
 
 fn teach(lesson: &Lesson<'_>, pupils: &mut Pupils) {

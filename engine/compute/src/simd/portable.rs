@@ -3,7 +3,7 @@
 use half::f16;
 
 use super::integrate::integrate;
-use super::learn::learn;
+use super::learn::{learn, look_up};
 use super::lesson::teach;
 use super::rotation::rotate;
 use super::{
@@ -24,8 +24,8 @@ pub(super) static TABLE: Simd = Simd {
     likely,
     integrate_f32: integrate,
     integrate_f64: integrate,
-    learn_f32: learn,
-    learn_f64: learn,
+    learn_f32: |row| learn(row, look_up),
+    learn_f64: |row| learn(row, look_up),
     teach,
 };
 

@@ -130,7 +130,6 @@ fn case<T: Real>(
         .bind(&layout.releases)
         .bind(&spikes)
         .bind(&layout.plastic)
-        .bind(&layout.marks)
 }
 
 /// A network that begins, about to run so many steps, in as many blocks as there are threads for.
@@ -151,8 +150,7 @@ pub fn beginning<T: Real>(description: &Description, steps: u32, blocks: usize) 
         .bind(&layout.state)
         .bind(&layout.releases)
         .bind(&vec![0u32; cells / 32 * params.ring_steps as usize])
-        .bind(&layout.plastic)
-        .bind(&layout.marks))
+        .bind(&layout.plastic))
 }
 
 pub(super) fn cases<T: Real>(seed: u64) -> Vec<Case> {

@@ -8,6 +8,7 @@
 
 mod block;
 mod history;
+mod learner;
 
 use std::sync::RwLock;
 
@@ -16,9 +17,10 @@ use crate::parallel::{in_lockstep, in_parallel};
 use crate::simd::{Membrane, Real, Simd};
 
 use super::tables::{Bundle, Form, Network, Population, Rule};
-use super::{DRIVES, INBOX, MARKS, PLASTIC, RELEASES, SPIKES, STATE, STATE_VALUES};
+use super::{DRIVES, INBOX, PLASTIC, RELEASES, SPIKES, STATE, STATE_VALUES};
 use block::Block;
 use history::History;
+use learner::Learner;
 
 /// Neuron steps of a dispatch below which a second thread costs more than it gives.
 const ALONE_MAX: u64 = 1 << 16;
@@ -82,21 +84,19 @@ pub(super) fn cpu<T: Real>(args: &mut Args<'_>) {
     let drives: &[T] = args.read(DRIVES);
     let (inbox, state): (&mut [i32], &mut [T]) = (args.write(INBOX), args.write(STATE));
     let (releases, spikes): (&mut [i32], &mut [u32]) = (args.write(RELEASES), args.write(SPIKES));
-    let (plastic, marks): (&mut [T], &mut [i32]) = (args.write(PLASTIC), args.write(MARKS));
+    let mut plastic: Option<&mut [T]> = Some(args.write(PLASTIC));
     let parts = drives
         .chunks(neurons)
         .zip(inbox.chunks_mut(2 * neurons))
         .zip(state.chunks_mut(STATE_VALUES * neurons))
         .zip(releases.chunks_mut(neurons))
         .zip(spikes.chunks_mut(params.ring_steps as usize * neurons / 32));
-    let (mut plastic, mut marks) = (Some(plastic), Some(marks));
     let replicas: Vec<Replica<'_, T>> = parts
         .take(params.replicas as usize)
         .enumerate()
         .map(|(number, ((((drives, inbox), state), releases), spikes))| {
             let plastic = split_off(&mut plastic, params.plastic as usize);
-            let marks = split_off(&mut marks, params.marks as usize);
-            Replica { number, drives, inbox, state, releases, spikes, plastic, marks }
+            Replica { number, drives, inbox, state, releases, spikes, plastic }
         })
         .collect();
     let threads = rayon::current_num_threads();
@@ -125,7 +125,6 @@ struct Replica<'a, T> {
     releases: &'a mut [i32],
     spikes: &'a mut [u32],
     plastic: &'a mut [T],
-    marks: &'a mut [i32],
 }
 
 /// One thread's share of a replica.
@@ -151,8 +150,7 @@ impl<T: Real> Replica<'_, T> {
         let (first, second) = currents.split_at_mut(self.drives.len());
         let [mut left, mut right] = [Some(left), Some(right)];
         let [mut potentials, mut first, mut second] = [Some(potentials), Some(first), Some(second)];
-        let (mut releases, mut plastic, mut marks) =
-            (Some(self.releases), Some(self.plastic), Some(self.marks));
+        let (mut releases, mut plastic) = (Some(self.releases), self.plastic);
         for number in 0..blocks {
             let range = plan.network.block(number);
             let len = range.len();
@@ -164,13 +162,12 @@ impl<T: Real> Replica<'_, T> {
                 potentials: split_off(&mut potentials, len),
                 currents: [split_off(&mut first, len), split_off(&mut second, len)],
                 releases: split_off(&mut releases, len),
-                plastic: split_off(&mut plastic, plan.network.plastic(number).len()),
-                marks: split_off(&mut marks, plan.network.marks(number).len()),
+                learners: (0..plan.plastic.len())
+                    .map(|learning| Learner::new(plan, learning, number, &mut plastic))
+                    .collect(),
                 members: range,
                 sums: Vec::new(),
                 parts: Vec::new(),
-                pending: Vec::new(),
-                quanta: Vec::new(),
             };
             block.begin(plan);
             // In order, so that who fired is told in order.
@@ -205,7 +202,8 @@ impl<T: Real> Replica<'_, T> {
                     break;
                 }
             }
-            member.blocks.iter_mut().for_each(|block| block.end(plan));
+            let learners = member.blocks.iter_mut().flat_map(|block| &mut block.learners);
+            learners.for_each(|learner| learner.end(plan));
         });
     }
 }

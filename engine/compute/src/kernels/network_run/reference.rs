@@ -1,10 +1,10 @@
 //! The law in plain loops: step by step, synapse by synapse.
 
 use crate::args::Args;
-use crate::simd::{DECAYS, FLUSH_STEPS, Real, TILE, philox::philox};
+use crate::simd::{FLUSH_STEPS, Real, TILE, philox::philox};
 
 use super::tables::{Form, Network};
-use super::{DRIVES, INBOX, MARKS, PLASTIC, RELEASES, SPIKES, STATE, STATE_VALUES};
+use super::{DRIVES, INBOX, PLASTIC, RELEASES, SPIKES, STATE, STATE_VALUES};
 
 pub(super) fn reference<T: Real>(args: &mut Args<'_>) {
     let network: Network<'_, T> = Network::of(args);
@@ -13,7 +13,7 @@ pub(super) fn reference<T: Real>(args: &mut Args<'_>) {
     let drives: &[T] = args.read(DRIVES);
     let (inbox, state): (&mut [i32], &mut [T]) = (args.write(INBOX), args.write(STATE));
     let (releases, spikes): (&mut [i32], &mut [u32]) = (args.write(RELEASES), args.write(SPIKES));
-    let (plastic, marks): (&mut [T], &mut [i32]) = (args.write(PLASTIC), args.write(MARKS));
+    let plastic: &mut [T] = args.write(PLASTIC);
     for replica in 0..params.replicas as usize {
         let mut copy = Replica {
             network,
@@ -24,7 +24,6 @@ pub(super) fn reference<T: Real>(args: &mut Args<'_>) {
             releases: &mut releases[replica * neurons..][..neurons],
             spikes: &mut spikes[replica * ring * neurons / 32..][..ring * neurons / 32],
             plastic: &mut plastic[replica * params.plastic as usize..][..params.plastic as usize],
-            marks: &mut marks[replica * params.marks as usize..][..params.marks as usize],
         };
         for step in params.step..params.step + params.steps {
             let mut sums = vec![0; 2 * neurons];
@@ -48,7 +47,6 @@ struct Replica<'a, T> {
     releases: &'a mut [i32],
     spikes: &'a mut [u32],
     plastic: &'a mut [T],
-    marks: &'a mut [i32],
 }
 
 impl<T: Real> Replica<'_, T> {
@@ -99,22 +97,24 @@ impl<T: Real> Replica<'_, T> {
         let (bundle, rule) = (network.bundle(number), network.rule(number));
         let (rows, delay) = (network.rows(&bundle, block), network.delays(&bundle)[0]);
         let (members, columns) = (network.block(block), network.column_starts(&bundle));
-        let [weights, x, y, marks] = network.places(&bundle, block);
-        let decays = network.decays(&bundle);
-        for at in y..y + members.len() {
-            let gone = step as i32 % FLUSH_STEPS == 0 && self.plastic[at] < T::TINY;
-            self.plastic[at] = if gone { T::ZERO } else { self.plastic[at] * rule.target_decay };
+        let [weights, x, y] = network.places(&bundle, block);
+        let fade = network.fade(&bundle, step % bundle.turn_steps);
+        if step.is_multiple_of(bundle.turn_steps) {
+            let whole = network.fade(&bundle, bundle.turn_steps);
+            let sources = (x..x + bundle.sources as usize).map(|at| (at, whole.source));
+            let targets = (y..y + members.len()).map(|at| (at, whole.target));
+            for (at, fade) in sources.chain(targets) {
+                let trace = self.plastic[at] * fade;
+                self.plastic[at] = if trace < T::TINY { T::ZERO } else { trace };
+            }
         }
-        // Of a source's trace; one that never rose is 0 whatever has passed.
-        let left = |mark: i32| decays[((step as i32 + 1 - mark) as usize).min(DECAYS - 1)];
         let targets_fired: Vec<usize> =
             members.clone().filter(|&target| self.fired(step, 2 * delay, target)).collect();
         for &target in &targets_fired {
             for &[source, place] in &network.columns()[columns[target] as usize..columns[target + 1] as usize]
             {
                 let at = weights + place as usize;
-                let trace = self.plastic[x + source as usize] * left(self.marks[marks + source as usize]);
-                let raised = self.plastic[at] + rule.raise * trace;
+                let raised = self.plastic[at] + (rule.raise * self.plastic[x + source as usize]) * fade.source;
                 self.plastic[at] = if raised > rule.weight_max { rule.weight_max } else { raised };
             }
         }
@@ -124,19 +124,17 @@ impl<T: Real> Replica<'_, T> {
                 for position in rows[source]..rows[source + 1] {
                     let at = weights + (position - rows[0]) as usize;
                     let target = network.targets()[position as usize] as usize;
-                    let lowered = self.plastic[at] - rule.lower * self.plastic[y + target];
+                    let lowered = self.plastic[at] - (rule.lower * fade.target) * self.plastic[y + target];
                     self.plastic[at] = if lowered < T::ZERO { T::ZERO } else { lowered };
                     let quanta = (self.plastic[at] * rule.per_pa).nearest();
                     sums[first + target] = sums[first + target].wrapping_add(quanta);
                 }
-                self.plastic[x + source] =
-                    self.plastic[x + source] * left(self.marks[marks + source]) + T::ONE;
-                self.marks[marks + source] = step as i32 + 1;
+                self.plastic[x + source] = self.plastic[x + source] + fade.source_rise;
             }
         }
         for target in targets_fired {
             let at = y + target - members.start;
-            self.plastic[at] = self.plastic[at] + T::ONE;
+            self.plastic[at] = self.plastic[at] + fade.target_rise;
         }
     }
 

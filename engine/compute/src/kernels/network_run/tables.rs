@@ -1,18 +1,20 @@
 //! What stands where in the tables of a network.
 
 use crate::args::Args;
-use crate::simd::{DECAYS, Membrane, Noise, Real, TILE};
+use crate::simd::{Membrane, Noise, Real, TILE};
 
 use super::{COLUMNS, CONSTANTS, NetworkParams, STARTS, SYNAPSES, TABLES};
 
 /// Words of a population's record.
 pub const POPULATION_WORDS: usize = 7;
 /// Words of a bundle's record.
-pub const BUNDLE_WORDS: usize = 10;
+pub const BUNDLE_WORDS: usize = 11;
 /// Numbers of a population.
 pub const MEMBRANE_VALUES: usize = 9;
 /// Numbers of a bundle.
-pub const RULE_VALUES: usize = 5;
+pub const RULE_VALUES: usize = 4;
+/// Numbers of a step within a turn.
+pub const FADE_VALUES: usize = 4;
 
 /// Record of a population.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,11 +84,12 @@ pub struct Bundle {
     /// Where in `starts` the positions begin: `[blocks][sources][delays] + 1` a block, then `neurons + 1` places in `columns` if
     /// plastic.
     pub starts: u32,
-    /// Where in the tables begin, for each block, the places of weights, source traces and target traces in `plastic`, and of
-    /// sources in `marks`.
+    /// Where in the tables begin, for each block, the places of weights, source traces and target traces in `plastic`.
     pub places: u32,
-    /// Where in the constants the decays of source traces begin.
-    pub decays: u32,
+    /// Where in the constants the fades of a turn begin.
+    pub fades: u32,
+    /// Steps of a turn.
+    pub turn_steps: u32,
 }
 
 impl Bundle {
@@ -102,7 +105,8 @@ impl Bundle {
             delays_len,
             starts,
             places,
-            decays,
+            fades,
+            turn_steps,
         } = *self;
         [
             source_first,
@@ -114,7 +118,8 @@ impl Bundle {
             delays_len,
             starts,
             places,
-            decays,
+            fades,
+            turn_steps,
         ]
     }
 }
@@ -122,8 +127,6 @@ impl Bundle {
 /// Pair rule of a plastic bundle.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Rule<T> {
-    /// Of a target's trace, what is left after a step.
-    pub target_decay: T,
     /// pA that a source's trace of 1 adds at a spike of the target.
     pub raise: T,
     /// pA that a target's trace of 1 takes at a spike of the source.
@@ -134,6 +137,19 @@ pub struct Rule<T> {
     pub per_pa: T,
 }
 
+/// What traces of a plastic bundle are worth in a step, of what they were worth when the turn began.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Fade<T> {
+    /// Of a source's: exp(-n / tau_plus), `n` steps into the turn.
+    pub source: T,
+    /// Of a target's: exp(-n / tau_minus).
+    pub target: T,
+    /// What a source's rises by: exp(n / tau_plus).
+    pub source_rise: T,
+    /// What a target's rises by.
+    pub target_rise: T,
+}
+
 /// A population's numbers as they stand in `constants`.
 pub fn membrane_values<T: Real>(m: &Membrane<T>) -> [T; MEMBRANE_VALUES] {
     let ([e, i], [f, j], [q, r]) = (m.coupling, m.decay, m.quantum);
@@ -142,7 +158,12 @@ pub fn membrane_values<T: Real>(m: &Membrane<T>) -> [T; MEMBRANE_VALUES] {
 
 /// A bundle's numbers as they stand in `constants`.
 pub fn rule_values<T: Real>(r: &Rule<T>) -> [T; RULE_VALUES] {
-    [r.target_decay, r.raise, r.lower, r.weight_max, r.per_pa]
+    [r.raise, r.lower, r.weight_max, r.per_pa]
+}
+
+/// A step's numbers as they stand in `constants`.
+pub fn fade_values<T: Real>(f: &Fade<T>) -> [T; FADE_VALUES] {
+    [f.source, f.target, f.source_rise, f.target_rise]
 }
 
 /// The network as both forms read it.
@@ -195,7 +216,7 @@ impl<'a, T: Real> Network<'a, T> {
     /// Noise of a population in a replica, if it has any.
     pub fn noise(&self, population: &Population, replica: usize) -> Option<Noise<'a>> {
         let chances = &self.tables[population.chances as usize..][..population.chances_len as usize];
-        let seeds = &self.tables[self.blocks_at() + 3 * (self.params.blocks as usize + 1)..];
+        let seeds = &self.tables[self.blocks_at() + self.params.blocks as usize + 1..];
         let key = [seeds[2 * replica], seeds[2 * replica + 1]];
         let channel = population.noise_channel as usize;
         (!chances.is_empty()).then_some(Noise { chances, quanta: population.noise_quanta, channel, key })
@@ -204,8 +225,19 @@ impl<'a, T: Real> Network<'a, T> {
     pub fn bundle(&self, bundle: usize) -> Bundle {
         let first = self.params.populations as usize * POPULATION_WORDS + bundle * BUNDLE_WORDS;
         let words = &self.tables[first..][..BUNDLE_WORDS];
-        let &[source_first, sources, channel, form, quanta, delays, delays_len, starts, places, decays] =
-            words
+        let &[
+            source_first,
+            sources,
+            channel,
+            form,
+            quanta,
+            delays,
+            delays_len,
+            starts,
+            places,
+            fades,
+            turn_steps,
+        ] = words
         else {
             unreachable!("so many words")
         };
@@ -216,16 +248,28 @@ impl<'a, T: Real> Network<'a, T> {
             other => panic!("form {other} of a bundle, this is a bug"),
         };
         let quanta = quanta as i32;
-        Bundle { source_first, sources, channel, form, quanta, delays, delays_len, starts, places, decays }
+        Bundle {
+            source_first,
+            sources,
+            channel,
+            form,
+            quanta,
+            delays,
+            delays_len,
+            starts,
+            places,
+            fades,
+            turn_steps,
+        }
     }
 
     pub fn rule(&self, bundle: usize) -> Rule<T> {
         let first = self.params.populations as usize * MEMBRANE_VALUES + bundle * RULE_VALUES;
-        let &[target_decay, raise, lower, weight_max, per_pa] = &self.constants[first..][..RULE_VALUES]
+        let &[raise, lower, weight_max, per_pa] = &self.constants[first..][..RULE_VALUES]
         else {
             unreachable!("so many numbers")
         };
-        Rule { target_decay, raise, lower, weight_max, per_pa }
+        Rule { raise, lower, weight_max, per_pa }
     }
 
     pub fn delays(&self, bundle: &Bundle) -> &'a [u32] {
@@ -242,27 +286,19 @@ impl<'a, T: Real> Network<'a, T> {
         tiles[0] as usize * TILE..tiles[1] as usize * TILE
     }
 
-    /// Numbers of `plastic` that belong to a block.
-    pub fn plastic(&self, block: usize) -> std::ops::Range<usize> {
-        let places = &self.tables[self.blocks_at() + self.params.blocks as usize + 1 + block..][..2];
-        places[0] as usize..places[1] as usize
+    /// Where in `plastic` a bundle's weights, source traces and target traces of a block begin.
+    pub fn places(&self, bundle: &Bundle, block: usize) -> [usize; 3] {
+        let places = &self.tables[bundle.places as usize + 3 * block..][..3];
+        [places[0] as usize, places[1] as usize, places[2] as usize]
     }
 
-    /// Numbers of `marks` that belong to a block.
-    pub fn marks(&self, block: usize) -> std::ops::Range<usize> {
-        let places = &self.tables[self.blocks_at() + 2 * (self.params.blocks as usize + 1) + block..][..2];
-        places[0] as usize..places[1] as usize
-    }
-
-    /// Where in `plastic` a bundle's weights, source traces and target traces of a block begin, and in `marks` its sources.
-    pub fn places(&self, bundle: &Bundle, block: usize) -> [usize; 4] {
-        let places = &self.tables[bundle.places as usize + 4 * block..][..4];
-        [places[0] as usize, places[1] as usize, places[2] as usize, places[3] as usize]
-    }
-
-    /// What is left of a plastic bundle's source trace after 0, 1, ... steps.
-    pub fn decays(&self, bundle: &Bundle) -> &'a [T; DECAYS] {
-        self.constants[bundle.decays as usize..][..DECAYS].try_into().expect("so long")
+    /// Of a plastic bundle, so many steps into a turn.
+    pub fn fade(&self, bundle: &Bundle, into_turn: u32) -> Fade<T> {
+        let first = bundle.fades as usize + into_turn as usize * FADE_VALUES;
+        let &[source, target, source_rise, target_rise] = &self.constants[first..][..FADE_VALUES] else {
+            unreachable!("so many numbers")
+        };
+        Fade { source, target, source_rise, target_rise }
     }
 
     /// Positions where the row parts of a block begin, `[sources][delays]` and the end.

@@ -2,26 +2,17 @@
 
 use std::ops::Range;
 
-use crate::simd::{DECAYS, EVENTS, FLUSH_STEPS, Real, Row, Span, TARGETS, fetch, raised};
+use crate::simd::{Real, Span, TARGETS, fetch};
 
 use super::super::tables::Form;
 use super::Plan;
 use super::history::History;
+use super::learner::Learner;
 
 /// Row parts ahead of which the positions, and then the synapses, are fetched.
 const AHEAD: [usize; 2] = [16, 6];
 /// Bytes of a row part that are fetched ahead; the rest follows by itself.
 const FETCHED: usize = 512;
-
-/// What targets of a plastic bundle did that weights do not know yet. A weight is brought up to date when its row is read, so that
-/// rows are touched once, in order, instead of each weight for itself: before its row is read nobody looks at it. A target that is
-/// told more than is remembered has its oldest spike taken to the weights that still wait for it.
-pub struct Pending<T> {
-    /// Traces of targets, with as much room behind as a u16 can name.
-    traces: Vec<T>,
-    /// For each of the last spikes of a target, the latest first, one more than the step in which it was told; such room, too.
-    events: Vec<Vec<i32>>,
-}
 
 /// One block of one replica.
 pub struct Block<'a, T> {
@@ -33,16 +24,12 @@ pub struct Block<'a, T> {
     pub potentials: &'a mut [T],
     pub currents: [&'a mut [T]; 2],
     pub releases: &'a mut [i32],
-    pub plastic: &'a mut [T],
-    pub marks: &'a mut [i32],
+    /// Bundles that learn.
+    pub learners: Vec<Learner<'a, T>>,
     /// `[interval][2][members]`, and room behind, so that any u16 is a place from the start of any row: no look-up needs a check.
     pub sums: Vec<i32>,
     /// Row parts that arrive in a step: place in `starts`, bundle.
     pub parts: Vec<(usize, usize)>,
-    /// Of each plastic bundle, while a dispatch runs.
-    pub pending: Vec<Pending<T>>,
-    /// Weights of a row in quanta.
-    pub quanta: Vec<i32>,
 }
 
 impl<T: Real> Block<'_, T> {
@@ -54,59 +41,16 @@ impl<T: Real> Block<'_, T> {
             self.sums[channel * len..][..len].copy_from_slice(inbox);
             inbox.fill(0);
         }
-        for &(bundle, _) in &plan.plastic {
-            let [_, _, y, _] = self.places(plan, bundle);
-            let mut traces = vec![T::ZERO; len + TARGETS];
-            traces[..len].copy_from_slice(&self.plastic[y..][..len]);
-            self.pending.push(Pending { traces, events: vec![vec![0; len + TARGETS]; EVENTS] });
-        }
-    }
-
-    /// After them: weights learn what they do not know yet.
-    pub fn end(&mut self, plan: &Plan<'_, T>) {
-        for (learning, pending) in std::mem::take(&mut self.pending).into_iter().enumerate() {
-            for target in 0..self.members.len() {
-                for events in pending.events.iter().rev() {
-                    self.settle(plan, learning, target, events[target]);
-                }
-            }
-            let [_, _, y, _] = self.places(plan, plan.plastic[learning].0);
-            self.plastic[y..][..self.members.len()].copy_from_slice(&pending.traces[..self.members.len()]);
-        }
-    }
-
-    /// Where a bundle's weights, source traces and target traces begin in `plastic`, and its sources in `marks`.
-    fn places(&self, plan: &Plan<'_, T>, bundle: usize) -> [usize; 4] {
-        let (network, plastic) = (&plan.network, plan.network.plastic(self.number).start);
-        let [weights, x, y, marks] = network.places(&plan.bundles[bundle].0, self.number);
-        [weights - plastic, x - plastic, y - plastic, marks - network.marks(self.number).start]
-    }
-
-    /// Raises weights of synapses on a target for a spike told at `time`, where their rows were not read since.
-    fn settle(&mut self, plan: &Plan<'_, T>, learning: usize, target: usize, time: i32) {
-        if time == 0 {
-            return;
-        }
-        let number = plan.plastic[learning].0;
-        let (network, (bundle, rule)) = (&plan.network, &plan.bundles[number]);
-        let [weights, x, _, marks] = self.places(plan, number);
-        let marks = &self.marks[marks..][..bundle.sources as usize];
-        let (starts, decays) = (network.column_starts(bundle), network.decays(bundle));
-        let target = self.members.start + target;
-        let column = &network.columns()[starts[target] as usize..starts[target + 1] as usize];
-        for &[source, place] in column.iter().filter(|entry| marks[entry[0] as usize] < time) {
-            let (trace, age) = (self.plastic[x + source as usize], time - marks[source as usize]);
-            let weight = &mut self.plastic[weights + place as usize];
-            *weight = raised(*weight, age, trace, decays, rule.raise, rule.weight_max);
-        }
     }
 
     /// Takes the block through as many steps as there are lists in `fired`, from `step`.
     pub fn run(&mut self, plan: &Plan<'_, T>, step: u32, history: &History, fired: &mut [Vec<u32>]) {
         for place in 0..fired.len() {
             self.arrive(plan, step + place as u32, place, history);
-            for learning in 0..plan.plastic.len() {
-                self.learn(plan, learning, step + place as u32, place, history);
+            for learner in &mut self.learners {
+                let first = (place * 2 + learner.channel(plan)) * self.members.len();
+                let sums = (&mut self.sums[first..][..TARGETS]).try_into().expect("so long");
+                learner.step(plan, step + place as u32, history, sums);
             }
         }
         let len = self.members.len();
@@ -184,78 +128,6 @@ impl<T: Real> Block<'_, T> {
         self.parts = parts;
     }
 
-    /// One step of a bundle that learns.
-    fn learn(&mut self, plan: &Plan<'_, T>, learning: usize, step: u32, place: usize, history: &History) {
-        let network = &plan.network;
-        let (number, population) = plan.plastic[learning];
-        let (bundle, rule) = &plan.bundles[number];
-        let (rows, delay) = (network.rows(bundle, self.number), network.delays(bundle)[0]);
-        let time = step as i32 + 1;
-        decay(&mut self.pending[learning].traces[..self.members.len()], rule.target_decay, step);
-
-        let targets_fired = history.fired_within(step, 2 * delay, &self.members);
-        for &target in targets_fired {
-            let target = target as usize - self.members.start;
-            let oldest = self.pending[learning].events[EVENTS - 1][target];
-            self.settle(plan, learning, target, oldest);
-            let events = &mut self.pending[learning].events;
-            for level in (1..EVENTS).rev() {
-                events[level][target] = events[level - 1][target];
-            }
-            events[0][target] = time;
-        }
-
-        let [weights, x, _, marks] = self.places(plan, number);
-        let sums = (place * 2 + bundle.channel as usize) * self.members.len();
-        let sums: &mut [i32; TARGETS] = (&mut self.sums[sums..][..TARGETS]).try_into().expect("so long");
-        let Pending { traces, events } = &mut self.pending[learning];
-        let events: [&[i32; TARGETS]; EVENTS] =
-            std::array::from_fn(|level| events[level][..TARGETS].try_into().expect("so long"));
-        let decays = network.decays(bundle);
-        // In the order in which the layout keeps them.
-        let (weights, others) = self.plastic[weights..].split_at_mut(x - weights);
-        for &neuron in history.fired(step, delay, population) {
-            let source = (neuron - bundle.source_first) as usize;
-            let (start, end) = (rows[source] as usize, rows[source + 1] as usize);
-            let targets = &network.targets()[start..end];
-            let (trace, mark) = (&mut others[source], &mut self.marks[marks + source]);
-            self.quanta.resize(targets.len(), 0);
-            let mut row = Row {
-                weights: &mut weights[start - rows[0] as usize..end - rows[0] as usize],
-                targets,
-                events,
-                mark: *mark,
-                trace: *trace,
-                decays,
-                raise: rule.raise,
-                weight_max: rule.weight_max,
-                traces: traces[..TARGETS].try_into().expect("so long"),
-                lower: rule.lower,
-                per_pa: rule.per_pa,
-                quanta: &mut self.quanta,
-            };
-            T::learn(plan.simd, &mut row);
-            for (&target, &quanta) in targets.iter().zip(&self.quanta) {
-                sums[target as usize] = sums[target as usize].wrapping_add(quanta);
-            }
-            *trace = *trace * decays[((time - *mark) as usize).min(DECAYS - 1)] + T::ONE;
-            *mark = time;
-        }
-        for &target in targets_fired {
-            let trace = &mut traces[target as usize - self.members.start];
-            *trace = *trace + T::ONE;
-        }
-    }
-}
-
-fn decay<T: Real>(traces: &mut [T], left: T, step: u32) {
-    if step as i32 % FLUSH_STEPS == 0 {
-        for trace in traces {
-            *trace = if *trace < T::TINY { T::ZERO } else { *trace * left };
-        }
-    } else {
-        traces.iter_mut().for_each(|trace| *trace = *trace * left);
-    }
 }
 
 /// Adds the same weight to each target.
