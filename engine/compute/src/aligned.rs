@@ -42,8 +42,13 @@ impl AlignedBytes {
 
     /// A copy of `bytes`; a readback is small, so running out of memory here aborts as any `Vec` does.
     pub fn copy_of(bytes: &[u8]) -> Self {
-        let mut lines = vec![Line([0; 64]); bytes.len().div_ceil(size_of::<Line>())];
-        bytemuck::cast_slice_mut(&mut lines)[..bytes.len()].copy_from_slice(bytes);
+        let (whole, rest) = bytes.as_chunks();
+        let mut lines: Vec<Line> = whole.iter().map(|&line| Line(line)).collect();
+        if !rest.is_empty() {
+            let mut last = Line([0; 64]);
+            last.0[..rest.len()].copy_from_slice(rest);
+            lines.push(last);
+        }
         AlignedBytes { memory: Memory::Heap(lines), len: bytes.len() }
     }
 

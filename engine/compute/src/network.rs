@@ -75,10 +75,12 @@ pub struct Learned {
     pub weight_pa: f64,
 }
 
-/// Bytes of spike rows that one dispatch may fill.
-const ROWS_BYTES_MAX: usize = 8 << 20;
+/// Bytes of spike rows that one dispatch may fill: so many are still in a cache when they are read.
+const ROWS_BYTES_MAX: usize = 2 << 20;
 /// The most steps of one dispatch.
 const STEPS_MAX: usize = 10_000;
+/// Words of spike rows that are looked at together.
+const EMPTY_WORDS: usize = 16;
 /// Steps end here: they are signed on devices.
 const STEP_END: u32 = i32::MAX as u32 - 2_000_000;
 /// Bytes sent to the device at once.
@@ -248,17 +250,21 @@ impl<T: Precision> Network<T> {
         for place in 0..steps {
             for replica in 0..replicas {
                 let mut population = 0;
-                for (word, &bits) in rows(replica as usize, place).iter().enumerate() {
-                    let mut bits = bits;
-                    while bits != 0 {
-                        let slot = word as u32 * 32 + bits.trailing_zeros();
-                        bits &= bits - 1;
-                        while self.places.get(population + 1).is_some_and(|next| next.first <= slot) {
-                            population += 1;
+                // Most words are empty, and so are most runs of them.
+                let runs = rows(replica as usize, place).chunks(EMPTY_WORDS).enumerate();
+                for (run, words) in runs.filter(|(_, words)| words.iter().fold(0, |all, bits| all | bits) != 0) {
+                    for (word, &bits) in words.iter().enumerate() {
+                        let mut bits = bits;
+                        while bits != 0 {
+                            let slot = (run * EMPTY_WORDS + word) as u32 * 32 + bits.trailing_zeros();
+                            bits &= bits - 1;
+                            while self.places.get(population + 1).is_some_and(|next| next.first <= slot) {
+                                population += 1;
+                            }
+                            let place_of = &self.places[population];
+                            let neuron = slot - place_of.first + place_of.neurons.start;
+                            spikes.push(Spike { step: step + place + 1, replica, neuron });
                         }
-                        let place_of = &self.places[population];
-                        let neuron = slot - place_of.first + place_of.neurons.start;
-                        spikes.push(Spike { step: step + place + 1, replica, neuron });
                     }
                 }
             }

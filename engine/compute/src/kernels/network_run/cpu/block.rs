@@ -26,34 +26,40 @@ pub struct Block<'a, T> {
     pub releases: &'a mut [i32],
     /// Bundles that learn.
     pub learners: Vec<Learner<'a, T>>,
-    /// `[interval][2][members]`, and room behind, so that any u16 is a place from the start of any row: no look-up needs a check.
+    /// `[interval][2][stride]`, and room behind, so that any u16 is a place from the start of any row: no look-up needs a check.
     pub sums: Vec<i32>,
     /// Row parts that arrive in a step: place in `starts`, bundle.
     pub parts: Vec<(usize, usize)>,
 }
 
 impl<T: Real> Block<'_, T> {
+    /// From one row of sums to the next: an odd number of cache lines, as a power of two would put all rows' heads in one set of the
+    /// cache.
+    fn stride(&self) -> usize {
+        self.members.len() + 16
+    }
+
     /// Before the steps of a dispatch: what was left in the inbox arrives in the first.
     pub fn begin(&mut self, plan: &Plan<'_, T>) {
-        let len = self.members.len();
-        self.sums = vec![0; plan.network.params.interval as usize * 2 * len + TARGETS];
+        let (len, stride) = (self.members.len(), self.stride());
+        self.sums = vec![0; plan.network.params.interval as usize * 2 * stride + TARGETS];
         for (channel, inbox) in self.inbox.iter_mut().enumerate() {
-            self.sums[channel * len..][..len].copy_from_slice(inbox);
+            self.sums[channel * stride..][..len].copy_from_slice(inbox);
             inbox.fill(0);
         }
     }
 
     /// Takes the block through as many steps as there are lists in `fired`, from `step`.
     pub fn run(&mut self, plan: &Plan<'_, T>, step: u32, history: &History, fired: &mut [Vec<u32>]) {
+        let stride = self.stride();
         for place in 0..fired.len() {
             self.arrive(plan, step + place as u32, place, history);
             for learner in &mut self.learners {
-                let first = (place * 2 + learner.channel(plan)) * self.members.len();
+                let first = (place * 2 + learner.channel(plan)) * stride;
                 let sums = (&mut self.sums[first..][..TARGETS]).try_into().expect("so long");
                 learner.step(plan, step + place as u32, history, sums);
             }
         }
-        let len = self.members.len();
         for (number, (population, membrane)) in plan.populations.iter().enumerate() {
             let first = (population.tile_first as usize * 64).max(self.members.start);
             let end = (population.tile_end as usize * 64).min(self.members.end);
@@ -73,7 +79,7 @@ impl<T: Real> Block<'_, T> {
                 releases: &mut self.releases[own.clone()],
                 drives: &self.drives[own.clone()],
                 sums: &mut self.sums[own.start..],
-                stride: len,
+                stride,
                 fired,
             };
             T::integrate(plan.simd, &mut span);
@@ -82,7 +88,7 @@ impl<T: Real> Block<'_, T> {
 
     /// The sums of a channel in a step, and what lies behind them.
     fn row(&mut self, place: usize, channel: usize) -> &mut [i32; TARGETS] {
-        let first = (place * 2 + channel) * self.members.len();
+        let first = (place * 2 + channel) * self.stride();
         (&mut self.sums[first..][..TARGETS]).try_into().expect("so long")
     }
 
