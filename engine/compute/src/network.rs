@@ -252,7 +252,9 @@ impl<T: Precision> Network<T> {
                 let mut population = 0;
                 // Most words are empty, and so are most runs of them.
                 let runs = rows(replica as usize, place).chunks(EMPTY_WORDS).enumerate();
-                for (run, words) in runs.filter(|(_, words)| words.iter().fold(0, |all, bits| all | bits) != 0) {
+                for (run, words) in
+                    runs.filter(|(_, words)| words.iter().fold(0, |all, bits| all | bits) != 0)
+                {
                     for (word, &bits) in words.iter().enumerate() {
                         let mut bits = bits;
                         while bits != 0 {

@@ -18,8 +18,6 @@ use crate::simd::{Membrane, Real, TILE};
 
 /// Tiles of the largest block, whose targets a u16 can number.
 const BLOCK_TILES_MAX: usize = (1 << 16) / TILE;
-/// Bytes of sums that a block may gather before its neurons take them: so much stays in the second cache beside them.
-const SUMS_BYTES_MAX: usize = 512 << 10;
 /// The longest interval, steps.
 const INTERVAL_MAX: u32 = 64;
 /// The longest turn of learning, steps.
@@ -122,7 +120,7 @@ pub fn lay_out<T: Real>(
             bundles: gathered.len() as u32,
             blocks: count as u32,
             plastic: 0,
-            interval: interval(&gathered, &blocks),
+            interval: interval(&gathered),
             horizon: gathered.iter().map(Gathered::look_back).max().unwrap_or(0),
         },
         constants: Vec::new(),
@@ -227,12 +225,10 @@ impl Gathered {
     }
 }
 
-/// Steps that a block can take without hearing from the others and without its sums outgrowing the cache.
-fn interval(gathered: &[Gathered], blocks: &[u32]) -> u32 {
-    let shortest = gathered.iter().filter_map(|g| g.delays.first().copied()).min().unwrap_or(INTERVAL_MAX);
-    let largest = blocks.windows(2).map(|pair| (pair[1] - pair[0]) as usize).max().unwrap_or(TILE);
-    let fit = (SUMS_BYTES_MAX / (2 * size_of::<i32>() * largest.max(TILE))).max(1);
-    shortest.min(fit as u32).min(INTERVAL_MAX)
+/// Steps that a block can take without hearing from the others.
+fn interval(gathered: &[Gathered]) -> u32 {
+    let delays = gathered.iter().filter_map(|gathered| gathered.delays.first().copied());
+    delays.min().map_or(INTERVAL_MAX, |shortest| shortest.min(INTERVAL_MAX))
 }
 
 impl<T: Real> Layout<T> {

@@ -114,9 +114,9 @@ fn learn_lanes<T: Real>(
             // From the first of them on.
             let fades = recent[..RECENT].iter().map(|fades| fades[lane]).chain(*earlier);
             let pending = fades.filter(|&fade| fade < row.mark);
-            weights[lane] = pending.rev().fold(before[lane], |weight, fade| {
-                raised(weight, row.raise, fade, row.weight_max)
-            });
+            weights[lane] = pending
+                .rev()
+                .fold(before[lane], |weight, fade| raised(weight, row.raise, fade, row.weight_max));
         }
     }
     let mut quanta = [0i32; LANES];

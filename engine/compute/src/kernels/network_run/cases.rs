@@ -57,8 +57,9 @@ pub(crate) fn random_description(draw: &mut Draw) -> Description {
             _ => None,
         };
         let stdp = (draw.below(3) == 0).then_some(Stdp {
-            tau_plus_ms: 20.0,
-            tau_minus_ms: 15.0,
+            // Short ones make turns of a few steps.
+            tau_plus_ms: [20.0, 2.0, 0.1][draw.below(3)],
+            tau_minus_ms: [15.0, 5.0, 0.3][draw.below(3)],
             lambda: 0.05,
             alpha: 1.1,
             weight_max_pa: 300.0,

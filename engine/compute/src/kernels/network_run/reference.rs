@@ -114,7 +114,8 @@ impl<T: Real> Replica<'_, T> {
             for &[source, place] in &network.columns()[columns[target] as usize..columns[target + 1] as usize]
             {
                 let at = weights + place as usize;
-                let raised = self.plastic[at] + (rule.raise * self.plastic[x + source as usize]) * fade.source;
+                let raised =
+                    self.plastic[at] + (rule.raise * self.plastic[x + source as usize]) * fade.source;
                 self.plastic[at] = if raised > rule.weight_max { rule.weight_max } else { raised };
             }
         }

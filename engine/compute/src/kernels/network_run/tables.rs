@@ -265,8 +265,7 @@ impl<'a, T: Real> Network<'a, T> {
 
     pub fn rule(&self, bundle: usize) -> Rule<T> {
         let first = self.params.populations as usize * MEMBRANE_VALUES + bundle * RULE_VALUES;
-        let &[raise, lower, weight_max, per_pa] = &self.constants[first..][..RULE_VALUES]
-        else {
+        let &[raise, lower, weight_max, per_pa] = &self.constants[first..][..RULE_VALUES] else {
             unreachable!("so many numbers")
         };
         Rule { raise, lower, weight_max, per_pa }

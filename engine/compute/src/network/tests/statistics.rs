@@ -161,10 +161,21 @@ fn pairs_of_spikes_change_weights_as_the_rule_says() {
     };
     // Enough to fire a neuron.
     const EVENT_PA: f64 = 60_000.0;
-    for (first, second, gap) in [(0, 1, 50), (1, 0, 50), (0, 1, 200), (1, 0, 15), (0, 1, 1)] {
+    // The last two meet across the beginning of a turn of 4,096 steps.
+    let meetings = [
+        (0, 1, 50, 0),
+        (1, 0, 50, 0),
+        (0, 1, 200, 0),
+        (1, 0, 15, 0),
+        (0, 1, 1, 0),
+        (0, 1, 80, 4_000),
+        (1, 0, 80, 4_030),
+    ];
+    for (first, second, gap, idle) in meetings {
         let mut device = device();
         let mut network: Network<f64> = Network::build(&mut device, &description, &[1]).unwrap();
         let mut fired = [Vec::new(), Vec::new()];
+        assert!(network.run(&mut device, idle).unwrap().is_empty());
         network.inject(&mut device, 0, first, EVENT_PA).unwrap();
         for spike in network.run(&mut device, gap).unwrap() {
             fired[spike.neuron as usize].push(spike.step);
@@ -194,7 +205,7 @@ fn pairs_of_spikes_change_weights_as_the_rule_says() {
         assert!(fired.iter().all(|steps| !steps.is_empty()) && expected != 1.0);
         assert!(
             (found[0].weight_pa - expected).abs() < 1e-9,
-            "{first} {gap}: {found:?} of {expected}, {fired:?}"
+            "{first} {gap} {idle}: {found:?} of {expected}, {fired:?}"
         );
         network.destroy(&mut device);
     }

@@ -13,6 +13,8 @@ use super::learner::Learner;
 const AHEAD: [usize; 2] = [16, 6];
 /// Bytes of a row part that are fetched ahead; the rest follows by itself.
 const FETCHED: usize = 512;
+/// Bytes of sums that are gathered before neurons take them: so much stays in the second cache beside them.
+const SUMS_BYTES_MAX: usize = 512 << 10;
 
 /// One block of one replica.
 pub struct Block<'a, T> {
@@ -26,7 +28,7 @@ pub struct Block<'a, T> {
     pub releases: &'a mut [i32],
     /// Bundles that learn.
     pub learners: Vec<Learner<'a, T>>,
-    /// `[interval][2][stride]`, and room behind, so that any u16 is a place from the start of any row: no look-up needs a check.
+    /// `[steps][2][stride]`, and room behind, so that any u16 is a place from the start of any row: no look-up needs a check.
     pub sums: Vec<i32>,
     /// Row parts that arrive in a step: place in `starts`, bundle.
     pub parts: Vec<(usize, usize)>,
@@ -39,18 +41,31 @@ impl<T: Real> Block<'_, T> {
         self.members.len() + 16
     }
 
+    /// Steps that neurons take at a time.
+    fn steps_together(&self, plan: &Plan<'_, T>) -> usize {
+        let fit = SUMS_BYTES_MAX / (2 * size_of::<i32>() * self.stride());
+        fit.clamp(1, plan.network.params.interval as usize)
+    }
+
     /// Before the steps of a dispatch: what was left in the inbox arrives in the first.
     pub fn begin(&mut self, plan: &Plan<'_, T>) {
         let (len, stride) = (self.members.len(), self.stride());
-        self.sums = vec![0; plan.network.params.interval as usize * 2 * stride + TARGETS];
+        self.sums = vec![0; self.steps_together(plan) * 2 * stride + TARGETS];
         for (channel, inbox) in self.inbox.iter_mut().enumerate() {
             self.sums[channel * stride..][..len].copy_from_slice(inbox);
             inbox.fill(0);
         }
     }
 
-    /// Takes the block through as many steps as there are lists in `fired`, from `step`.
-    pub fn run(&mut self, plan: &Plan<'_, T>, step: u32, history: &History, fired: &mut [Vec<u32>]) {
+    /// Takes the block through as many steps as there are lists in `fired`, at most an interval, from `step`.
+    pub fn run(&mut self, plan: &Plan<'_, T>, mut step: u32, history: &History, fired: &mut [Vec<u32>]) {
+        for fired in fired.chunks_mut(self.steps_together(plan)) {
+            self.run_together(plan, step, history, fired);
+            step += fired.len() as u32;
+        }
+    }
+
+    fn run_together(&mut self, plan: &Plan<'_, T>, step: u32, history: &History, fired: &mut [Vec<u32>]) {
         let stride = self.stride();
         for place in 0..fired.len() {
             self.arrive(plan, step + place as u32, place, history);
@@ -133,7 +148,6 @@ impl<T: Real> Block<'_, T> {
         }
         self.parts = parts;
     }
-
 }
 
 /// Adds the same weight to each target.

@@ -197,6 +197,8 @@ impl<'a, T: Real> Learner<'a, T> {
             }
         };
         self.sources.iter_mut().for_each(|trace| brought(trace, fade.source));
-        self.recent[..self.members.len()].iter_mut().for_each(|recent| brought(&mut recent[RECENT], fade.target));
+        self.recent[..self.members.len()]
+            .iter_mut()
+            .for_each(|recent| brought(&mut recent[RECENT], fade.target));
     }
 }
