@@ -76,8 +76,8 @@ pub struct ScanQueries<'a> {
     pub dim: usize,
     /// Signed codes within [`CODE_MAX`], `dim` a query.
     pub codes: &'a [i8],
-    /// -CODE_ZERO * sum(d), which undoes the offset of the stored row codes.
-    pub offsets: &'a [i32],
+    /// Sum of the codes.
+    pub sums: &'a [i32],
     /// Value of one code step.
     pub scales: &'a [f32],
     /// At least |q|: multiplies a row's error.
@@ -86,6 +86,14 @@ pub struct ScanQueries<'a> {
     pub errors: &'a [f32],
     /// A row is a hit when the upper bound of its score is over this.
     pub floors: &'a [f32],
+}
+
+impl ScanQueries<'_> {
+    /// What undoes the offset of the stored row codes in a product with a query's.
+    #[inline(always)]
+    fn offset(&self, query: usize) -> i32 {
+        -CODE_ZERO * self.sums[query]
+    }
 }
 
 type DotCodes = fn(codes: &[u8], rows: &[u32], query: &[i8], sums: &mut [i32]);
@@ -234,10 +242,10 @@ impl Simd {
         hits: &mut [u32],
         estimates: &mut [f32],
     ) {
-        let ScanQueries { dim, codes, offsets, scales, norms, errors, floors } = *queries;
+        let ScanQueries { dim, codes, sums, scales, norms, errors, floors } = *queries;
         let count = codes.len() / dim;
         let block_fits = block.codes.len() == BLOCK_ROWS * dim && block.factors.len() == 3 * BLOCK_ROWS;
-        let arrays = [offsets.len(), scales.len(), norms.len(), errors.len(), floors.len()];
+        let arrays = [sums.len(), scales.len(), norms.len(), errors.len(), floors.len()];
         let queries_fit = codes.len() == count * dim && arrays.iter().all(|&len| len == count);
         let places_fit = hits.len() == active.len() && estimates.len() == active.len() * BLOCK_ROWS;
         let known = active.iter().all(|&query| (query as usize) < count);

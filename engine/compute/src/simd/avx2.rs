@@ -435,7 +435,7 @@ fn scan_rows_avx2(
                 _mm256_permute2x128_si256::<0x20>(low, high),
                 _mm256_permute2x128_si256::<0x31>(low, high),
             );
-            let sums = _mm256_add_epi32(sums, _mm256_set1_epi32(queries.offsets[query]));
+            let sums = _mm256_add_epi32(sums, _mm256_set1_epi32(queries.offset(query)));
             let target = &mut estimates[place * BLOCK_ROWS + first_row..][..ROWS];
             hits[place] |= bounded(sums, block.factors, first_row, queries, query, target) << first_row;
         }
@@ -582,7 +582,7 @@ fn tile<const QUERIES: usize>(
         // 1. Integer inner products, a row a lane, two quads of dimensions at a time.
         let mut sums = [[_mm256_setzero_si256(); VECTORS]; QUERIES];
         for place in 0..QUERIES {
-            sums[place] = [_mm256_set1_epi32(queries.offsets[query[place]]); VECTORS];
+            sums[place] = [_mm256_set1_epi32(queries.offset(query[place])); VECTORS];
         }
         for quad in (0..dim / 4).step_by(2) {
             let mut rows = [[_mm256_setzero_si256(); 2]; VECTORS];

@@ -325,7 +325,7 @@ fn scan_rows_avx512(
                 parts[four] = quarters(sums[at], sums[at + 1], sums[at + 2], sums[at + 3]);
             }
             let sums = lanes(parts);
-            let sums = _mm512_add_epi32(sums, _mm512_set1_epi32(queries.offsets[query]));
+            let sums = _mm512_add_epi32(sums, _mm512_set1_epi32(queries.offset(query)));
             let target = &mut estimates[place * BLOCK_ROWS + first_row..][..ROWS];
             hits[place] |= bounded(sums, block.factors, first_row, queries, query, target) << first_row;
         }
@@ -413,7 +413,7 @@ fn tile<const QUERIES: usize>(
     for place in 0..QUERIES {
         query[place] = active[place] as usize;
         codes[place] = queries.codes[query[place] * dim..(query[place] + 1) * dim].as_ptr();
-        sums[place] = [_mm512_set1_epi32(queries.offsets[query[place]]); VECTORS];
+        sums[place] = [_mm512_set1_epi32(queries.offset(query[place])); VECTORS];
     }
     // 1. Integer inner products, a row a lane.
     for quad in 0..dim / 4 {

@@ -139,7 +139,7 @@ fn scan_block(
     for (place, &query) in active.iter().enumerate() {
         let query = query as usize;
         let codes = &queries.codes[query * dim..(query + 1) * dim];
-        let mut sums = [queries.offsets[query]; BLOCK_ROWS];
+        let mut sums = [queries.offset(query); BLOCK_ROWS];
         for (quad, rows) in codes.chunks_exact(4).zip(block.codes.chunks_exact(4 * BLOCK_ROWS)) {
             for (sum, row) in sums.iter_mut().zip(rows.chunks_exact(4)) {
                 for byte in 0..4 {

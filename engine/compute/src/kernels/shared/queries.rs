@@ -5,13 +5,13 @@
 //! as rows were.
 
 use crate::kernels::shared::graph_shard::Probe;
-use crate::simd::{CODE_ZERO, ScanQueries, Simd, largest};
+use crate::simd::{ScanQueries, Simd, largest};
 
 /// Coded queries, structure of arrays.
 pub(crate) struct Queries {
     dim: usize,
     codes: Vec<i8>,
-    offsets: Vec<i32>,
+    sums: Vec<i32>,
     scales: Vec<f32>,
     norms: Vec<f32>,
     errors: Vec<f32>,
@@ -24,7 +24,7 @@ impl Queries {
         let mut coded = Queries {
             dim,
             codes: Vec::with_capacity(count * dim),
-            offsets: Vec::with_capacity(count),
+            sums: Vec::with_capacity(count),
             scales: Vec::with_capacity(count),
             norms: Vec::with_capacity(count),
             errors: Vec::with_capacity(count),
@@ -42,7 +42,7 @@ impl Queries {
         let (norm, error) = (factors.squares.sqrt(), factors.error_squares.sqrt());
         self.norms.push((norm * (1.0 + SLACK)) as f32);
         self.errors.push((error * (1.0 + SLACK) + norm * SLACK) as f32);
-        self.offsets.push(-CODE_ZERO * factors.sum);
+        self.sums.push(factors.sum);
         self.scales.push(factors.scale);
     }
 
@@ -60,7 +60,7 @@ impl Queries {
     pub fn probe(&self, query: usize) -> Probe<'_> {
         Probe {
             codes: &self.codes[query * self.dim..(query + 1) * self.dim],
-            sum: self.offsets[query] / -CODE_ZERO,
+            sum: self.sums[query],
             scale: self.scales[query],
             norm: self.norms[query],
         }
@@ -71,7 +71,7 @@ impl Queries {
         ScanQueries {
             dim: self.dim,
             codes: &self.codes,
-            offsets: &self.offsets,
+            sums: &self.sums,
             scales: &self.scales,
             norms: &self.norms,
             errors: &self.errors,
