@@ -19,7 +19,14 @@
 
 typedef unsigned long long Pointer;
 
-enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, INVALID_IMAGE = 200, NOT_FOUND = 500 };
+enum {
+    SUCCESS = 0,
+    INVALID_VALUE = 1,
+    OUT_OF_MEMORY = 2,
+    INVALID_IMAGE = 200,
+    NOT_FOUND = 500,
+    COOPERATIVE_LAUNCH_TOO_LARGE = 720
+};
 
 static const size_t CARD_BYTES = (size_t)2 << 30;
 
@@ -59,8 +66,8 @@ API cuDeviceGetName(char *name, int room, int) {
 }
 
 API cuDeviceGetAttribute(int *value, int attribute, int) {
-    // Compute capability 9.0, with pools of memory.
-    *value = attribute == 75 ? 9 : attribute == 115 ? 1 : 0;
+    // Compute capability 9.0, with pools of memory; two multiprocessors, on which all blocks of a launch may be at once.
+    *value = attribute == 75 ? 9 : attribute == 115 || attribute == 95 ? 1 : attribute == 16 ? 2 : 0;
     return SUCCESS;
 }
 
@@ -143,7 +150,7 @@ API cuMemcpyDtoDAsync_v2(Pointer to, Pointer from, size_t bytes, void *) {
 API cuMemHostAlloc(void **made, size_t bytes, unsigned) { return *made = malloc(bytes), SUCCESS; }
 API cuMemFreeHost(void *made) { return free(made), SUCCESS; }
 
-typedef bool (*Play)(const char *, const void *, unsigned, unsigned, unsigned, bool);
+typedef bool (*Play)(const char *, const void *, unsigned, unsigned, unsigned, bool, bool);
 
 struct Function {
     Play play;
@@ -165,18 +172,38 @@ API cuModuleGetFunction(void **function, void *module, const char *name) {
     // Kept for good: a driver's functions go with their module, and tests are short.
     Function *made = new Function{(Play)dlsym(module, "play_entry"), name + strlen("kernel_")};
     *function = made;
-    return made->play != nullptr && made->play(made->entry.c_str(), nullptr, 0, 0, 0, false) ? SUCCESS : NOT_FOUND;
+    return made->play != nullptr && made->play(made->entry.c_str(), nullptr, 0, 0, 0, false, false) ? SUCCESS : NOT_FOUND;
 }
 
-API cuLaunchKernel(void *function, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned threads_y,
-                   unsigned threads_z, unsigned, void *, void **parameters, void **) {
+static int launch(void *function, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned threads_y,
+                  unsigned threads_z, void **parameters, bool resident) {
     if (x == 0 || y == 0 || z != 1 || x > 0x7fffffffu || y > 65535u || threads_y != 1 || threads_z != 1) {
         return INVALID_VALUE;
     }
     const Function *called = (const Function *)function;
     std::lock_guard<std::mutex> held(launch_lock);
-    called->play(called->entry.c_str(), parameters[0], x, y, threads, true);
+    called->play(called->entry.c_str(), parameters[0], x, y, threads, resident, true);
     return SUCCESS;
+}
+
+API cuLaunchKernel(void *function, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned threads_y,
+                   unsigned threads_z, unsigned, void *, void **parameters, void **) {
+    return launch(function, x, y, z, threads, threads_y, threads_z, parameters, false);
+}
+
+// As many blocks as a launch may have under way on each multiprocessor.
+static const unsigned BLOCKS_AT_ONCE = 3;
+
+API cuOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int *blocks, void *, int, size_t, unsigned) {
+    return *blocks = (int)BLOCKS_AT_ONCE, SUCCESS;
+}
+
+API cuLaunchCooperativeKernel(void *function, unsigned x, unsigned y, unsigned z, unsigned threads, unsigned threads_y,
+                              unsigned threads_z, unsigned, void *, void **parameters) {
+    if ((unsigned long long)x * y > 2 * BLOCKS_AT_ONCE) {
+        return COOPERATIVE_LAUNCH_TOO_LARGE;
+    }
+    return launch(function, x, y, z, threads, threads_y, threads_z, parameters, true);
 }
 
 API cuGetErrorString(int, const char **words) { return *words = "an error of the card that the host plays", SUCCESS; }

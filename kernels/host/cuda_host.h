@@ -2,13 +2,14 @@
 // reach a barrier or an exchange within a warp. What each waits for is known, so barriers that not all threads reach are found, and
 // exchanges that not all lanes of a warp join. Threads of a block run in ascending or in descending order, so a barrier that is
 // missing shows as wrong numbers in one of them. Shared memory is filled with rubbish before each block, and buffers end at pages
-// that nobody may touch.
+// that nobody may touch. Blocks run one after the other, but for entries whose blocks may wait for each other: those take turns.
 //
 // What it cannot show: races between threads that both orders hide, and anything about time. A text comes after this header, and after
 // the text cuda_main.h, which makes it a program that plays one case, or cuda_card.h, which makes it a library for the card of card.cpp.
 // Whatever is wrong ends the program with a reason.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <csetjmp>
 #include <cstdarg>
@@ -45,11 +46,12 @@ namespace host {
     _exit(3);
 }
 
-const unsigned THREADS_MAX = 1024;
+// Of all blocks under way.
+const unsigned THREADS_MAX = 8192;
 const unsigned WARP_LANES = 32;
 const size_t STACK_BYTES = 64 << 10;
 
-enum State { READY, AT_BARRIER, AT_EXCHANGE, DONE };
+enum State { READY, AT_BARRIER, AT_EXCHANGE, AT_MEETING, DONE };
 
 struct Thread {
     State state;
@@ -63,7 +65,9 @@ struct Thread {
 };
 
 inline Thread threads[THREADS_MAX];
+// Threads of a block, and of these the first of the block that runs.
 inline unsigned thread_count;
+inline unsigned block_first;
 inline unsigned current;
 inline jmp_buf scheduler;
 inline void (*body)();
@@ -133,7 +137,7 @@ inline void run_fiber() {
 
 inline void resume(unsigned number) {
     current = number;
-    threadIdx = {number, 0, 0};
+    threadIdx = {number - block_first, 0, 0};
     Thread &thread = threads[number];
     thread.state = READY;
     if (_setjmp(scheduler) != 0) {
@@ -172,12 +176,16 @@ inline bool all_at(State state, unsigned first, unsigned end) {
 }
 
 inline const char *name_of(State state) {
-    return state == AT_BARRIER ? "at the barrier of" : state == AT_EXCHANGE ? "at the exchange of" : "done, not at";
+    return state == AT_BARRIER    ? "at the barrier of"
+           : state == AT_EXCHANGE ? "at the exchange of"
+           : state == AT_MEETING  ? "at a meeting of blocks, not at"
+                                  : "done, not at";
 }
 
 // Lets the threads of a warp run until none can without those of other warps.
 inline void run_warp(unsigned first, bool descending) {
-    unsigned end = first + WARP_LANES < thread_count ? first + WARP_LANES : thread_count;
+    unsigned block_end = block_first + thread_count;
+    unsigned end = first + WARP_LANES < block_end ? first + WARP_LANES : block_end;
     do {
         for (unsigned turn = 0; turn < end - first; turn++) {
             resume(descending ? end - 1 - turn : first + turn);
@@ -185,38 +193,69 @@ inline void run_warp(unsigned first, bool descending) {
     } while (end - first == WARP_LANES && all_at(AT_EXCHANGE, first, end));
 }
 
-inline void run_block(bool descending) {
-    // There is no such section in a text without shared memory.
-    if (__start_block_shared != nullptr) {
-        memset(__start_block_shared, 0xa5, __stop_block_shared - __start_block_shared);
-    }
+// Lets a block run until it is done or waits for the others; which of both.
+inline State run_block(bool descending) {
     unsigned warps = (thread_count + WARP_LANES - 1) / WARP_LANES;
     do {
         // Warp by warp, each as far as it gets: what one does without waiting for the others shows most.
         for (unsigned turn = 0; turn < warps; turn++) {
-            run_warp((descending ? warps - 1 - turn : turn) * WARP_LANES, descending);
+            run_warp(block_first + (descending ? warps - 1 - turn : turn) * WARP_LANES, descending);
         }
         for (unsigned number = 1; number < thread_count; number++) {
-            const Thread &one = threads[0], &other = threads[number];
+            const Thread &one = threads[block_first], &other = threads[block_first + number];
             if (other.state != one.state) {
                 fail("block %u, %u: thread 0 is %s line %d and thread %u is %s line %d", blockIdx.x, blockIdx.y,
                      name_of(one.state), one.line, number, name_of(other.state), other.line);
             }
         }
-    } while (all_at(AT_BARRIER, 0, thread_count));
-    if (!all_at(DONE, 0, thread_count)) {
+    } while (all_at(AT_BARRIER, block_first, block_first + thread_count));
+    State state = threads[block_first].state;
+    if (state == AT_EXCHANGE) {
         fail("block %u, %u: an exchange of fewer threads than a warp has", blockIdx.x, blockIdx.y);
     }
+    return state;
 }
 
-inline void play(void (*entry)(), unsigned block_threads, unsigned x, unsigned y, bool descending) {
+// Shared memory of one block. There is no such section in a text without any.
+struct Shared {
+    std::vector<unsigned char> bytes;
+
+    Shared() : bytes(__start_block_shared == nullptr ? 0 : __stop_block_shared - __start_block_shared, 0xa5) {}
+
+    void swap() { std::swap_ranges(bytes.begin(), bytes.end(), __start_block_shared); }
+};
+
+// Plays an entry; blocks that may wait for each other are `resident`.
+inline void play(void (*entry)(), unsigned block_threads, unsigned x, unsigned y, bool descending, bool resident) {
     body = entry;
     thread_count = block_threads;
     gridDim = {x, y, 1};
-    for (unsigned turn = 0; turn < x * y; turn++) {
-        unsigned block = descending ? x * y - 1 - turn : turn;
-        blockIdx = {block % x, block / x, 0};
-        run_block(descending);
+    unsigned blocks = x * y, warps = (block_threads + WARP_LANES - 1) / WARP_LANES;
+    if (block_threads > THREADS_MAX || (resident && blocks > THREADS_MAX / (warps * WARP_LANES))) {
+        fail("%u blocks of %u threads are more than can be under way", blocks, block_threads);
+    }
+    std::vector<Shared> shared(resident ? blocks : 1);
+    unsigned done = 0;
+    while (done < blocks) {
+        done = 0;
+        for (unsigned turn = 0; turn < blocks; turn++) {
+            unsigned block = descending ? blocks - 1 - turn : turn;
+            blockIdx = {block % x, block / x, 0};
+            block_first = resident ? block * warps * WARP_LANES : 0;
+            Shared own = resident ? std::move(shared[block]) : Shared();
+            own.swap();
+            State state = run_block(descending);
+            own.swap();
+            if (resident) {
+                shared[block] = std::move(own);
+            } else if (state == AT_MEETING) {
+                fail("block %u, %u waits for others, which may not be under way", blockIdx.x, blockIdx.y);
+            }
+            done += state == DONE;
+        }
+        if (done != 0 && done != blocks) {
+            fail("%u of %u blocks are done, and the others wait for them", done, blocks);
+        }
     }
 }
 
@@ -257,6 +296,17 @@ struct Register {
 };
 
 }  // namespace host
+
+// As in cuda.cuh, where blocks wait for each other.
+struct Meeting {
+    Meeting(unsigned *word) {
+        if (*word != 0) {
+            host::fail("a meeting that does not begin with 0");
+        }
+    }
+
+    void wait() { host::wait(host::AT_MEETING, 0); }
+};
 
 #define __syncthreads() host::barrier(__LINE__)
 #define __shfl_xor_sync(lanes, own, apart) host::shuffle_xor(lanes, own, apart, __LINE__)

@@ -1,6 +1,6 @@
 // The program around a text, after it: see cuda_host.h. Input, in words of 64 bits but for bytes: times to run the entries, place of
 // the parameter `step` or all ones, number of entries with the length and letters of each, x and y of the grid, 1 for descending
-// order, number of buffers, bytes of scratch, 1 if scratch begins as zeros and not as rubbish, bytes of each buffer, then the contents
+// order, 1 for blocks that may wait for each other, number of buffers, bytes of scratch, 1 if scratch begins as zeros and not as rubbish, bytes of each buffer, then the contents
 // of the buffers in order and the parameters. Scratch, if there is any, is the last of the buffers that `Arguments` has.
 #pragma once
 
@@ -23,7 +23,7 @@ int main() {
             fail("there is no entry %s", name);
         }
     }
-    uint64_t x = read_word(), y = read_word(), descending = read_word();
+    uint64_t x = read_word(), y = read_word(), descending = read_word(), resident = read_word();
     uint64_t count = read_word(), scratch_bytes = read_word(), zeroed = read_word();
     std::vector<uint64_t> sizes(count);
     std::vector<unsigned char *> buffers(count);
@@ -44,7 +44,7 @@ int main() {
     read_all(&host_arguments.params, sizeof host_arguments.params);
     for (uint64_t round = 0; round < rounds; round++) {
         for (void (*entry)() : order) {
-            play(entry, WORKGROUP_SIZE, (unsigned)x, (unsigned)y, descending == 1);
+            play(entry, WORKGROUP_SIZE, (unsigned)x, (unsigned)y, descending == 1, resident == 1);
         }
         if (step != ~(uint64_t)0) {
             ((unsigned *)&host_arguments.params)[step] += 1;

@@ -16,6 +16,28 @@ typedef unsigned long long u64;
 // and spill.
 #define THREADS_MIN 768u
 
+// Where the blocks of a launch whose blocks are all under way at once wait for each other. The word is 0 at first. What a block wrote
+// before, all read after; nothing so written may be read by way of `__ldg`.
+struct Meeting {
+    u32 *word;
+    u32 came;
+
+    __device__ Meeting(u32 *word) : word(word), came(0u) {}
+
+    __device__ void wait() {
+        came += gridDim.x * gridDim.y;
+        __syncthreads();
+        if (threadIdx.x == 0u) {
+            __threadfence();
+            atomicAdd(word, 1u);
+            while (*(volatile u32 *)word < came) {
+            }
+            __threadfence();
+        }
+        __syncthreads();
+    }
+};
+
 // An entry point; `arguments` holds the bindings by name, scratch and params.
 #define KERNEL(name)                                                                     \
     extern "C" __global__ void __launch_bounds__(WORKGROUP_SIZE, THREADS_MIN / WORKGROUP_SIZE) \

@@ -1,6 +1,7 @@
-// The step of network_run, in `real` numbers with the integer `nearest` to one, which the text before says. A tile of 64 neurons and
-// a replica a block; the entries in order are one step. Tables are those of kernels/network_run/tables.rs. Sums of integers do not
-// depend on order, and no weight or trace is written by two threads of an entry, so all bits are those of the law.
+// The steps of network_run, in `real` numbers with the integer `nearest` to one, which the text before says. A tile of 64 neurons and a
+// replica a block, which strides over tiles and replicas. All blocks are under way at once: a launch is a whole run, and they wait for
+// each other two or three times a step. Tables are those of kernels/network_run/tables.rs. Sums of integers do not depend on order, and
+// no weight or trace is written by two threads between two such barriers, so all bits are those of the law.
 
 struct Bundle {
     u32 source_first;
@@ -93,7 +94,7 @@ struct Replica : Arguments {
         return (u64)words[1] << 32 | words[0];
     }
 
-    // Sums begin with what the inbox holds, which is nothing after the first step; traces are brought into a turn that begins.
+    // Sums of the first step begin with what the inbox holds.
     __device__ void begin(u32 tile) {
         for (u32 channel = 0u; channel < 2u; channel++) {
             u32 at = channel * params.neurons + tile * TILE + threadIdx.x;
@@ -101,6 +102,11 @@ struct Replica : Arguments {
             sums[at] = *arrived;
             *arrived = 0;
         }
+        turn(tile);
+    }
+
+    // Brings traces into a turn that begins with this step.
+    __device__ void turn(u32 tile) {
         u32 block = block_of(tile);
         for (u32 number = 0u; number < params.bundles; number++) {
             Bundle bundle = bundle_of(number);
@@ -244,6 +250,9 @@ struct Replica : Arguments {
         int noise = (int)(noise_events(tile, about[5], about[6]) * about[3]);
         int excitatory = (int)((u32)sums[neuron] + (about[4] == 1u ? 0u : (u32)noise));
         int inhibitory = (int)((u32)sums[params.neurons + neuron] + (about[4] == 1u ? (u32)noise : 0u));
+        // What arrives in the next step is added to nothing.
+        sums[neuron] = 0;
+        sums[params.neurons + neuron] = 0;
         real *own_state = state + number * 3u * params.neurons + neuron;
         int *release = releases + number * params.neurons + neuron;
         real v_before = flushed(own_state[0]);
@@ -280,20 +289,60 @@ struct Replica : Arguments {
     }
 };
 
-// An entry point: what every tile of every replica does.
-#define EVERY_TILE(entry)                                                                        \
-    KERNEL(entry) {                                                                              \
-        const Params &params = arguments.params;                                                 \
-        for (u32 number = blockIdx.y; number < params.replicas; number += gridDim.y) {           \
-            Replica replica(arguments, number);                                                  \
-            for (u32 tile = blockIdx.x; tile < params.neurons / TILE; tile += gridDim.x) {       \
-                replica.entry(tile);                                                             \
-            }                                                                                    \
-        }                                                                                        \
+// Calls `each(replica, tile)` for the tiles of this block, in one step.
+template <class Each> inline __device__ void every_tile(const Arguments &arguments, u32 step, Each each) {
+    for (u32 number = blockIdx.y; number < arguments.params.replicas; number += gridDim.y) {
+        Replica replica(arguments, number);
+        replica.params.step = step;
+        for (u32 tile = blockIdx.x; tile < arguments.params.neurons / TILE; tile += gridDim.x) {
+            each(replica, tile);
+        }
     }
+}
 
-EVERY_TILE(begin)
-EVERY_TILE(raise)
-EVERY_TILE(arrive)
-EVERY_TILE(rise)
-EVERY_TILE(integrate)
+inline __device__ bool learns(const Replica &replica) {
+    for (u32 number = 0u; number < replica.params.bundles; number++) {
+        if (replica.bundle_of(number).form == PLASTIC) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Where blocks wait for each other: the last word of scratch.
+inline __device__ u32 *meeting_of(const Arguments &arguments) {
+    return (u32 *)arguments.scratch + 2u * arguments.params.replicas * arguments.params.neurons;
+}
+
+KERNEL(begin) {
+    if (blockIdx.x == 0u && blockIdx.y == 0u && threadIdx.x == 0u) {
+        *meeting_of(arguments) = 0u;
+    }
+    if (arguments.params.steps > 0u) {
+        every_tile(arguments, arguments.params.step, [](Replica &replica, u32 tile) { replica.begin(tile); });
+    }
+}
+
+KERNEL(run) {
+    Meeting meeting(meeting_of(arguments));
+    bool learning = learns(Replica(arguments, 0u));
+    u32 end = arguments.params.step + arguments.params.steps;
+    for (u32 step = arguments.params.step; step < end; step++) {
+        if (learning) {
+            every_tile(arguments, step, [](Replica &replica, u32 tile) { replica.raise(tile); });
+            meeting.wait();
+        }
+        every_tile(arguments, step, [](Replica &replica, u32 tile) { replica.arrive(tile); });
+        meeting.wait();
+        every_tile(arguments, step, [=](Replica &replica, u32 tile) {
+            replica.integrate(tile);
+            replica.rise(tile);
+            if (step + 1u < end) {
+                replica.params.step = step + 1u;
+                replica.turn(tile);
+                replica.params.step = step;
+            }
+        });
+        meeting.wait();
+    }
+}

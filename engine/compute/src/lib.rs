@@ -64,7 +64,7 @@ pub use kernel::{Access, Binding, Extent, Field, Grid, Kernel, Params, Target, T
 pub use kernels::KERNELS;
 pub use parallel::collect_in_parallel;
 pub use recording::{Command, Readback, Recording};
-pub use source::{Constant, Scratch, Source, Text};
+pub use source::{Constant, Limits, Scratch, Source, Text};
 
 /// Result of everything here that can fail for reasons a caller cannot foresee.
 pub type Result<T> = std::result::Result<T, Error>;

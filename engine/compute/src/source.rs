@@ -26,6 +26,19 @@ pub struct Source {
     pub rounds: Option<&'static str>,
     /// Memory beside the bindings.
     pub scratch: Scratch,
+    /// If all workgroups of an entry are under way at once, so that they may wait for each other.
+    pub resident: bool,
+}
+
+/// What a device allows a dispatch.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Workgroups in x and y.
+    pub groups: [u32; 2],
+    /// Workgroups that are under way at once.
+    pub resident: u32,
+    /// Words of scratch.
+    pub scratch_words: u64,
 }
 
 /// A text and the numbers it wants from Rust.
@@ -69,7 +82,14 @@ pub enum Scratch {
 impl Source {
     /// One entry point `main` in one pass, without scratch.
     pub const fn wgsl(parts: &'static [&'static Text]) -> Source {
-        Source { target: Target::Wgsl, parts, entries: &["main"], rounds: None, scratch: Scratch::None }
+        Source {
+            target: Target::Wgsl,
+            parts,
+            entries: &["main"],
+            rounds: None,
+            scratch: Scratch::None,
+            resident: false,
+        }
     }
 
     /// One entry point `main` in one pass, without scratch.
@@ -97,27 +117,25 @@ impl Source {
         text
     }
 
-    /// Workgroups of a dispatch, of which a device allows at most so many in x and y, and the words of scratch for all of them, of
-    /// which it has so many.
-    pub fn workgroups(
-        &self,
-        kernel: &Kernel,
-        params: &[u32],
-        groups_max: [u32; 2],
-        scratch_words_max: u64,
-    ) -> ([u32; 2], u64) {
+    /// Workgroups of a dispatch, within what a device allows, and the words of scratch for all of them.
+    pub fn workgroups(&self, kernel: &Kernel, params: &[u32], limits: &Limits) -> ([u32; 2], u64) {
         // One for nothing too: a text may have to say that it found nothing.
         let [x, y, _] = kernel.workgroups(params);
-        let mut groups = [x.clamp(1, groups_max[0]), y.clamp(1, groups_max[1])];
+        let mut groups = [x.clamp(1, limits.groups[0]), y.clamp(1, limits.groups[1])];
+        // Items in y share those in x out among them: fewer of these come first.
+        let mut within = |most: u32| {
+            groups[0] = groups[0].min(most);
+            groups[1] = groups[1].min(most / groups[0]);
+        };
+        if self.resident {
+            within(limits.resident.max(1));
+        }
         let words = match self.scratch {
             Scratch::None => 0,
             Scratch::Dispatch(words) => words(params).max(1),
             Scratch::Workgroup(words) | Scratch::Zeros(words) => {
                 let words = words(params).max(1);
-                let room = u32::try_from(scratch_words_max / words).unwrap_or(u32::MAX).max(1);
-                // Items in y share those in x out among them: fewer of these come first.
-                groups[0] = groups[0].min(room);
-                groups[1] = groups[1].min(room / groups[0]);
+                within(u32::try_from(limits.scratch_words / words).unwrap_or(u32::MAX).max(1));
                 words * u64::from(groups[0]) * u64::from(groups[1])
             }
         };

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output as Finished, Stdio};
 
 use cortexkg_compute::{
-    Case, Device, DeviceChoice, DeviceOptions, KERNELS, Kernel, Output, Scratch, Source, Target, compare,
+    Case, Device, DeviceChoice, DeviceOptions, KERNELS, Kernel, Limits, Output, Scratch, Source, Target,
+    compare,
 };
 
 /// A folder of this test run, removed when it ends.
@@ -73,8 +74,7 @@ fn play(
     limits: &Limits,
     order: Order,
 ) -> Result<Vec<Vec<u8>>, String> {
-    let (groups, scratch_words) =
-        source.workgroups(kernel, &case.params, limits.groups_max, limits.scratch_words_max);
+    let (groups, scratch_words) = source.workgroups(kernel, &case.params, limits);
     let rounds = source.rounds.map_or(1, |rounds| case.params[kernel.field(rounds).expect("a parameter")]);
     let step = source.rounds.map_or(u64::MAX, |_| kernel.field("step").expect("a parameter") as u64);
     let mut input = Vec::new();
@@ -87,7 +87,8 @@ fn play(
         input.extend(entry.as_bytes());
     }
     let descending = matches!(order, Order::Descending);
-    for number in [groups[0].into(), groups[1].into(), u64::from(descending), case.buffers.len() as u64] {
+    groups.iter().for_each(|&groups| word(&mut input, groups.into()));
+    for number in [descending.into(), source.resident.into(), case.buffers.len() as u64] {
         word(&mut input, number);
     }
     word(&mut input, scratch_words * 4);
@@ -129,16 +130,10 @@ fn feed(program: &Path, input: Vec<u8>) -> Finished {
     finished
 }
 
-/// What a device allows a dispatch.
-struct Limits {
-    groups_max: [u32; 2],
-    scratch_words_max: u64,
-}
-
 /// A card that has room for every block, and one that is much too small, so that blocks stride.
 const DEVICES: [Limits; 2] = [
-    Limits { groups_max: [u32::MAX, 65_535], scratch_words_max: 64 << 20 },
-    Limits { groups_max: [3, 2], scratch_words_max: 1 << 14 },
+    Limits { groups: [u32::MAX, 65_535], resident: 64, scratch_words: 64 << 20 },
+    Limits { groups: [3, 2], resident: 5, scratch_words: 1 << 14 },
 ];
 
 fn differs(kernel: &Kernel, case: &Case, law: &[Vec<u8>], played: &[Vec<u8>]) -> Option<String> {
@@ -243,6 +238,11 @@ fn the_shim_finds_what_is_wrong() {
         "half_a_warp",
         "KERNEL(main) { if (threadIdx.x % 2u == 0u) { arguments.weights[0] = __shfl_xor_sync(EVERY_LANE, 1u, 1u); } }",
         "at the exchange of",
+    );
+    complaint(
+        "meeting_of_some",
+        "KERNEL(main) { Meeting meeting(arguments.weights); meeting.wait(); }",
+        "waits for others, which may not be under way",
     );
     complaint("past_the_end", "KERNEL(main) { arguments.weights[64u + threadIdx.x] = 1u; }", "signal");
     complaint(

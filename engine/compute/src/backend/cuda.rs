@@ -19,6 +19,7 @@ use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use cudarc::driver::result::memset_d8_async;
+use cudarc::driver::sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
 use cudarc::driver::sys::{CUevent_flags, CUresult};
 use cudarc::driver::{
     CudaContext, CudaEvent, CudaFunction, CudaSlice, CudaStream, DevicePtr, DriverError, LaunchConfig,
@@ -35,7 +36,7 @@ use crate::buffer::{AnyBuffer, BufferId};
 use crate::code_cache::CodeCache;
 use crate::kernel::{Kernel, Target};
 use crate::recording::{Command, Recording};
-use crate::source::{Scratch, Source};
+use crate::source::{Limits, Scratch, Source};
 use crate::{Error, Result};
 
 /// Largest buffer: texts count elements, of two bytes at least, in 32 bits.
@@ -75,6 +76,8 @@ struct Prepared {
     source: &'static Source,
     /// One an entry of the source.
     entries: Vec<CudaFunction>,
+    /// Workgroups of any of them that the card has room for at once.
+    resident: u32,
 }
 
 /// A submission under way. It is kept until `done`, since the card writes to `read` before.
@@ -205,8 +208,9 @@ impl Cuda {
     }
 
     fn workgroups(&self, kernel: &'static Kernel, params: &[u32]) -> ([u32; 2], u64) {
-        let source = self.kernels[kernel.name].source;
-        source.workgroups(kernel, params, WORKGROUPS_MAX, SCRATCH_BYTES_MAX / 4)
+        let Prepared { source, resident, .. } = self.kernels[kernel.name];
+        let limits = Limits { groups: WORKGROUPS_MAX, resident, scratch_words: SCRATCH_BYTES_MAX / 4 };
+        source.workgroups(kernel, params, &limits)
     }
 
     /// A kernel's text as code on the card, or why there is none.
@@ -217,11 +221,11 @@ impl Cuda {
         let kept = cache.zip(key.as_deref());
         // Code that the driver refuses is compiled anew, like code that is not there.
         let found = kept.and_then(|(cache, key)| kept::get(cache, key));
-        if let Some(Ok(prepared)) = found.map(|code| self.loaded(source, code)) {
+        if let Some(Ok(prepared)) = found.map(|code| self.loaded(kernel, source, code)) {
             return Ok(prepared);
         }
         let code = nvrtc::compile(kernel.name, &text, &self.arch)?;
-        let prepared = self.loaded(source, code.clone())?;
+        let prepared = self.loaded(kernel, source, code.clone())?;
         if let Some((cache, key)) = kept {
             kept::put(cache, key, &code);
         }
@@ -229,11 +233,25 @@ impl Cuda {
     }
 
     /// Machine code on the card.
-    fn loaded(&self, source: &'static Source, code: Vec<u8>) -> std::result::Result<Prepared, String> {
+    fn loaded(
+        &self,
+        kernel: &Kernel,
+        source: &'static Source,
+        code: Vec<u8>,
+    ) -> std::result::Result<Prepared, String> {
         let module = self.context.load_module(Ptx::from_binary(code)).map_err(words)?;
         let entry = |name: &&str| module.load_function(&format!("kernel_{name}")).map_err(words);
-        let entries = source.entries.iter().map(entry).collect::<std::result::Result<_, String>>()?;
-        Ok(Prepared { source, entries })
+        let entries: Vec<_> = source.entries.iter().map(entry).collect::<std::result::Result<_, String>>()?;
+        let threads = kernel.workgroup.iter().product();
+        let room =
+            |entry: &CudaFunction| entry.occupancy_max_active_blocks_per_multiprocessor(threads, 0, None);
+        let mut each = u32::MAX;
+        for entry in entries.iter().filter(|_| source.resident) {
+            each = each.min(room(entry).map_err(words)?);
+        }
+        let multiprocessors =
+            self.context.attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT).map_err(words)?;
+        Ok(Prepared { source, entries, resident: each.saturating_mul(multiprocessors as u32) })
     }
 
     fn buffer(&self, id: BufferId) -> &CudaSlice<u8> {
@@ -279,7 +297,7 @@ impl Cuda {
         buffers: &[AnyBuffer],
     ) -> std::result::Result<(), DriverError> {
         let ([x, y], scratch_words) = self.workgroups(kernel, params);
-        let Prepared { source, entries } = &self.kernels[kernel.name];
+        let Prepared { source, entries, .. } = &self.kernels[kernel.name];
         let mut memory: Vec<&CudaSlice<u8>> = buffers.iter().map(|buffer| self.buffer(buffer.id)).collect();
         if !matches!(source.scratch, Scratch::None) {
             memory.push(self.scratch.as_ref().expect("made before anything began; this is a bug"));
@@ -306,7 +324,11 @@ impl Cuda {
                 // SAFETY: the entry takes one struct, which is laid out as `Arguments` says; its pointers are to live memory of
                 // this stream, which is freed in the stream's order; that it keeps within that memory is the law of the kernel,
                 // whose shapes were checked when the dispatch was recorded.
-                unsafe { self.stream.launch_builder(entry).arg(&arguments).launch(shape)? };
+                unsafe {
+                    let mut launch = self.stream.launch_builder(entry);
+                    launch.arg(&arguments);
+                    if source.resident { launch.launch_cooperative(shape)? } else { launch.launch(shape)? }
+                };
             }
         }
         Ok(())

@@ -30,7 +30,7 @@ use crate::aligned::AlignedBytes;
 use crate::buffer::{AnyBuffer, BufferId};
 use crate::kernel::{Kernel, Target};
 use crate::recording::{Command, Recording};
-use crate::source::Scratch;
+use crate::source::{Limits, Scratch};
 use crate::{Error, Result};
 
 pub use self::adapter::{AdapterFound, adapters};
@@ -120,8 +120,12 @@ impl Wgpu {
     fn workgroups(&mut self, kernel: &'static Kernel, params: &[u32]) -> Result<([u32; 3], u64)> {
         let limit = self.info.binding_bytes_max;
         let source = self.kernels[kernel.name].source;
-        let room = SCRATCH_BYTES_MAX.min(limit) / 4;
-        let ([x, y], words) = source.workgroups(kernel, params, [self.workgroups_max; 2], room);
+        let limits = Limits {
+            groups: [self.workgroups_max; 2],
+            resident: 1,
+            scratch_words: SCRATCH_BYTES_MAX.min(limit) / 4,
+        };
+        let ([x, y], words) = source.workgroups(kernel, params, &limits);
         let groups = [x, y, 1];
         if words == 0 {
             return Ok((groups, 0));

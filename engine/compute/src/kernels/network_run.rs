@@ -126,20 +126,30 @@ pub static KERNEL: Kernel = Kernel {
     reference: reference::reference::<f32>,
     cpu: cpu::cpu::<f32>,
     sources: &[
-        stepping(Source::wgsl(&[&philox::WGSL, &TINY, &WGSL])),
-        stepping(Source::cuda(&[&philox::CUDA, &CUDA, &STEP])),
+        Source {
+            entries: &["begin", "raise", "arrive", "rise", "integrate"],
+            rounds: Some("steps"),
+            scratch: Scratch::Dispatch(sums_words),
+            ..Source::wgsl(&[&philox::WGSL, &TINY, &WGSL])
+        },
+        resident(&[&philox::CUDA, &CUDA, &STEPS]),
     ],
     absent: &[],
     cases: cases::cases::<f32>,
 };
 
-/// A device form: its entries are one step.
-pub(crate) const fn stepping(source: Source) -> Source {
+/// Words of the sums of a step: `[replicas][2][neurons]`.
+fn sums_words(params: &[u32]) -> u64 {
+    2 * u64::from(params[2]) * u64::from(params[3])
+}
+
+/// A CUDA form: its last entry is all steps, in which blocks wait for each other by the word behind the sums.
+pub(crate) const fn resident(parts: &'static [&'static Text]) -> Source {
     Source {
-        entries: &["begin", "raise", "arrive", "rise", "integrate"],
-        rounds: Some("steps"),
-        scratch: Scratch::Dispatch(|params| 2 * u64::from(params[2]) * u64::from(params[3])),
-        ..source
+        entries: &["begin", "run"],
+        scratch: Scratch::Dispatch(|params| sums_words(params) + 1),
+        resident: true,
+        ..Source::cuda(parts)
     }
 }
 
@@ -162,8 +172,8 @@ static WGSL: Text = Text { constants: NUMBERS, text: include_str!("../../../../s
 /// Numbers of the CUDA form.
 static CUDA: Text =
     Text { constants: TINY.constants, text: include_str!("../../../../kernels/network_run.cu") };
-/// The step of CUDA forms.
-pub(crate) static STEP: Text =
+/// The steps of CUDA forms.
+pub(crate) static STEPS: Text =
     Text { constants: NUMBERS, text: include_str!("../../../../kernels/shared/network_run.cuh") };
 
 /// Forms of the same law in f64, for the descriptor of `network_run_f64`.

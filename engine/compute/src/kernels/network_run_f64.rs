@@ -3,10 +3,10 @@
 use crate::element::Element;
 use crate::kernel::{Kernel, Params, Target, Tolerance};
 use crate::kernels::network_run::{
-    GRID, NetworkParams, STEP, bindings, cases_f64, cpu_f64, reference_f64, stepping,
+    GRID, NetworkParams, STEPS, bindings, cases_f64, cpu_f64, reference_f64, resident,
 };
 use crate::simd::{Real, philox};
-use crate::source::{Constant, Source, Text};
+use crate::source::{Constant, Text};
 
 /// The descriptor.
 pub static KERNEL: Kernel = Kernel {
@@ -18,7 +18,7 @@ pub static KERNEL: Kernel = Kernel {
     tolerance: Tolerance::Exact,
     reference: reference_f64,
     cpu: cpu_f64,
-    sources: &[stepping(Source::cuda(&[&philox::CUDA, &CUDA, &STEP]))],
+    sources: &[resident(&[&philox::CUDA, &CUDA, &STEPS])],
     absent: &[(Target::Wgsl, "WGSL has no f64")],
     cases: cases_f64,
 };
