@@ -33,13 +33,15 @@ pub struct Card {
     pub launch_s: f64,
     /// Seconds of a barrier in a workgroup.
     pub barrier_s: f64,
+    /// Seconds of a wait of all workgroups for each other.
+    pub meeting_s: f64,
     /// Threads that a multiprocessor holds of our texts, by the registers that they are given.
     pub threads_resident: u64,
 }
 
 /// NVIDIA H200 SXM. Memory, multiprocessors and instructions a cycle as NVIDIA's data sheet and programming guide give them; the clock is
 /// what was seen under load. Assumed, and to be measured: products of bytes at the rate of integers, atomics (100 to 150 G/s), launches
-/// (3 to 6 us), barriers (40 cycles).
+/// (3 to 6 us), barriers (40 cycles), meetings (an atomic of each of a thousand workgroups on one word, and the way there and back).
 pub const H200: Card = Card {
     name: "NVIDIA H200",
     memory_bytes_per_s: 4.8e12,
@@ -54,6 +56,7 @@ pub const H200: Card = Card {
     atomics_per_s: 100e9,
     launch_s: 4e-6,
     barrier_s: 20e-9,
+    meeting_s: 2e-6,
     threads_resident: 768,
 };
 
@@ -79,6 +82,8 @@ pub struct Implied {
     pub atomics_us: f64,
     /// Barriers, one after the other.
     pub barriers_us: f64,
+    /// Meetings, one after the other.
+    pub meetings_us: f64,
     /// Launches, one after the other, and zeros that the whole card writes before them.
     pub launches_us: f64,
 }
@@ -107,6 +112,7 @@ impl Card {
             compute_us: 1e6 * cycles / (busy * self.clock_hz),
             atomics_us: 1e6 * work.atomics as f64 / self.atomics_per_s,
             barriers_us: 1e6 * (work.barriers * turns) as f64 * self.barrier_s,
+            meetings_us: 1e6 * work.meetings as f64 * self.meeting_s,
             launches_us: 1e6
                 * (work.launches as f64 * self.launch_s
                     + work.cleared_bytes as f64 / self.memory_bytes_per_s),
@@ -115,15 +121,16 @@ impl Card {
 }
 
 impl Implied {
-    /// Launches come one after the other; the rest may overlap, so the longest of it counts.
+    /// Launches and meetings come one after the other; the rest may overlap, so the longest of it counts.
     pub fn us(&self) -> f64 {
-        self.launches_us + self.longest().0
+        self.launches_us + self.meetings_us + self.longest().0
     }
 
     /// What takes longest.
     pub fn bound_by(&self) -> &'static str {
         let (us, name) = self.longest();
-        if self.launches_us > us { "launches" } else { name }
+        let all = [(us, name), (self.meetings_us, "meetings"), (self.launches_us, "launches")];
+        all.into_iter().max_by(|a, b| a.0.total_cmp(&b.0)).expect("three of them").1
     }
 
     fn longest(&self) -> (f64, &'static str) {
@@ -153,6 +160,7 @@ mod tests {
         let [alone, all] = [narrow, wide].map(|spread| H200.implied(&work, spread).compute_us);
         assert!((alone / all - 132.0).abs() < 1e-9);
         assert_eq!(H200.implied(&Work::launches(9), wide).bound_by(), "launches");
+        assert_eq!(H200.implied(&(Work::launches(2) + Work::meetings(9)), wide).bound_by(), "meetings");
         // The whole card clears, however few workgroups come after.
         let cleared = H200.implied(&Work::clear(48 << 30), narrow);
         assert!((cleared.us() - moved.us()).abs() < 1e-6);

@@ -47,12 +47,14 @@ const HEAD: &[&str] = &[
     "atomics_per_item",
     "barriers_per_workgroup",
     "workgroups",
+    "meetings",
     "launches",
     "least_memory_us",
     "memory_us",
     "instructions_us",
     "atomics_us",
     "barriers_us",
+    "meetings_us",
     "launches_us",
     "implied_us",
     "bound_by",
@@ -79,14 +81,15 @@ pub fn run(args: &ImpliedArgs) -> anyhow::Result<ExitCode> {
             H200.dot_per_cycle
         ),
         format!(
-            "Assumed until measured: byte products at the rate of integers, {} G atomics/s, {} us a launch, {} ns a barrier.",
+            "Assumed until measured: byte products at the rate of integers, {} G atomics/s, {} us a launch, {} ns a barrier, {} us a meeting of all workgroups.",
             H200.atomics_per_s / 1e9,
             H200.launch_s * 1e6,
-            H200.barrier_s * 1e9
+            H200.barrier_s * 1e9,
+            H200.meeting_s * 1e6
         ),
         "least_memory_us: each number moved once; memory_us: what the text asks for, repeats and whole sectors counted, as if from memory."
             .into(),
-        "implied_us: launches and the longest of the others. text: counted from it, or from the law of the kernel.".into(),
+        "implied_us: launches, meetings and the longest of the others. text: counted from it, or from the law of the kernel.".into(),
         "Made by: cortexkg-benches implied --size large --csv benches/record/h200-implied.csv".into(),
     ];
     let shapes = all().into_iter().filter(|shape| shape.size <= args.size);
@@ -117,12 +120,14 @@ pub fn run(args: &ImpliedArgs) -> anyhow::Result<ExitCode> {
             per_item(work.atomics),
             work.barriers.into(),
             spread.workgroups.into(),
+            work.meetings.into(),
             work.launches.into(),
             rounded(implied.least_memory_us),
             rounded(implied.memory_us),
             rounded(implied.compute_us),
             rounded(implied.atomics_us),
             rounded(implied.barriers_us),
+            rounded(implied.meetings_us),
             rounded(implied.launches_us),
             rounded(implied.us()),
             implied.bound_by().into(),

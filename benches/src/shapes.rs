@@ -12,7 +12,7 @@ pub mod synapses;
 
 use bytemuck::Pod;
 use clap::ValueEnum;
-use cortexkg_compute::{Case, Kernel, Params, Target};
+use cortexkg_compute::{Case, Kernel, Limits, Params, Target};
 
 use crate::card::Spread;
 use crate::work::Work;
@@ -48,6 +48,10 @@ pub struct Shape {
     pub count: fn(&Case, &[Vec<u8>]) -> Work,
 }
 
+/// What the CUDA back end allows a dispatch, on a card as large as `card::H200`.
+const LIMITS: Limits =
+    Limits { groups: [i32::MAX as u32, 65_535], resident: 132 * 12, scratch_words: (1 << 30) / 4 };
+
 impl Shape {
     /// Its kernel, size and name.
     pub fn title(&self) -> String {
@@ -56,13 +60,10 @@ impl Shape {
 
     /// How the CUDA text is spread over a card.
     pub fn spread(&self, case: &Case) -> Spread {
-        /// As the CUDA back end has them: workgroups in x and y, words of scratch.
-        const GROUPS_MAX: [u32; 2] = [i32::MAX as u32, 65_535];
-        const SCRATCH_WORDS_MAX: u64 = (1 << 30) / 4;
         let threads = self.kernel.workgroup.iter().product::<u32>().into();
         let workgroups = match self.kernel.source(Target::Cuda) {
             Ok(source) => {
-                let ([x, y], _) = source.workgroups(self.kernel, &case.params, GROUPS_MAX, SCRATCH_WORDS_MAX);
+                let ([x, y], _) = source.workgroups(self.kernel, &case.params, &LIMITS);
                 u64::from(x) * u64::from(y)
             }
             Err(_) => self.kernel.workgroups(&case.params).iter().map(|&groups| u64::from(groups)).product(),

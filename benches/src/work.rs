@@ -31,6 +31,8 @@ pub struct Work {
     pub atomics: u64,
     /// Barriers that the workgroup with most of them passes.
     pub barriers: u64,
+    /// Times that all workgroups wait for each other.
+    pub meetings: u64,
     /// Entry points started, one after the other.
     pub launches: u64,
     /// Bytes that the whole card sets to zero before the first of them.
@@ -88,6 +90,11 @@ impl Work {
         Work { barriers, ..Work::default() }
     }
 
+    /// Waits of all workgroups for each other.
+    pub fn meetings(meetings: u64) -> Work {
+        Work { meetings, ..Work::default() }
+    }
+
     /// Entry points.
     pub fn launches(launches: u64) -> Work {
         Work { launches, ..Work::default() }
@@ -118,6 +125,7 @@ impl Add for Work {
             dot_ops: self.dot_ops + other.dot_ops,
             atomics: self.atomics + other.atomics,
             barriers: self.barriers + other.barriers,
+            meetings: self.meetings + other.meetings,
             launches: self.launches + other.launches,
             cleared_bytes: self.cleared_bytes + other.cleared_bytes,
         }
@@ -139,6 +147,7 @@ impl Mul<u64> for Work {
             dot_ops: self.dot_ops * times,
             atomics: self.atomics * times,
             barriers: self.barriers * times,
+            meetings: self.meetings * times,
             launches: self.launches * times,
             cleared_bytes: self.cleared_bytes * times,
         }

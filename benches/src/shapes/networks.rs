@@ -89,13 +89,12 @@ fn count(case: &Case, played: &[Vec<u8>]) -> Work {
     let fired: u64 = spikes[..arriving as usize].iter().map(|word| u64::from(word.count_ones())).sum();
     let synapses = case.buffers[SYNAPSES].len() as u64 / 2;
     let events = fired * synapses / neurons;
-    // Inbox and sums, then state, drive, release and spikes; instructions of begin, raise, arrive and rise for each bundle, integrate.
+    // Sums, then state, drive and release; instructions of arrive and rise for each bundle, integrate.
     let arithmetic = match width as usize == Element::F64.bytes() {
         true => Work::double(14),
         false => Work::float(14),
     };
-    let neuron =
-        Work::again(16 + 8 + 8 + 6 * width + width + 4) + arithmetic + Work::integer(60 + 20 * bundles);
+    let neuron = Work::again(8 + 8 + 6 * width + width + 4) + arithmetic + Work::integer(50 + 14 * bundles);
     let event = Work::again(2) + Work::atomic(1) + Work::integer(8);
     let row = Work::gather(2) + Work::integer(12);
     let once = Work::read(neurons * (8 + 4 * width + 4)) + Work::write(neurons * (8 + 3 * width + 4));
@@ -106,5 +105,7 @@ fn count(case: &Case, played: &[Vec<u8>]) -> Work {
         + Work::write(neurons / 8 * steps)
         + event * events
         + row * (fired * blocks)
-        + Work::launches(5 * steps)
+        // None of these networks learns, so a step has two.
+        + Work::meetings(2 * steps)
+        + Work::launches(2)
 }

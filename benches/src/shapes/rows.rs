@@ -5,7 +5,7 @@ use cortexkg_compute::simd::{BLOCK_ROWS, CODE_MAX, CODE_ZERO};
 use cortexkg_compute::{Case, Draw, Target};
 use half::f16;
 
-use super::{Shape, Size, params};
+use super::{LIMITS, Shape, Size, params};
 use crate::work::Work;
 
 /// Dimensions of a row.
@@ -120,8 +120,7 @@ fn count_searching(case: &Case, _: &[Vec<u8>]) -> Work {
     let kernel = &similarity_topk::KERNEL;
     // Without a text a share is all rows.
     let source = kernel.source(Target::Cuda);
-    let groups =
-        source.map(|source| source.workgroups(kernel, &case.params, [i32::MAX as u32, 65_535], 1 << 28).0);
+    let groups = source.map(|source| source.workgroups(kernel, &case.params, &LIMITS).0);
     let shares = groups.map_or(1, |groups| u64::from(groups[1]));
     let threads = u64::from(kernel.workgroup[0]);
     // A row for a query: eight lanes read it together, one of them judges.
