@@ -3,12 +3,14 @@
 use rustc_hash::FxHashMap;
 
 use crate::Error;
-use crate::request::Retrieve;
+use crate::request::{Kind, Retrieve};
 use crate::resident::Resident;
 use crate::retrieve::query::Query;
 use crate::settings::RecallSettings;
 use crate::state::State;
 use crate::state::graph::{EdgeClass, Side};
+use crate::text::names::speaker;
+use crate::text::words::words;
 
 /// What so many of the best candidates lead to joins the pool, so that its own similarity gates what reaches it. Otherwise nobody could tell
 /// it from what is unlike the query, and among many unrelated texts most of what is reached would be such.
@@ -99,6 +101,29 @@ pub fn pools(
             list.into_pool(state, settings, query, cosines)
         })
         .collect())
+}
+
+/// What similarity counts of each row: less of turns in which others speak than whom the query names, if whom it names speaks in any.
+fn speaker_gates(state: &State, settings: &RecallSettings, query: &Query, rows: &[u32]) -> Vec<f32> {
+    let mut known: Vec<(&str, bool)> = Vec::new();
+    let mut is_named = |name| match known.iter().find(|(other, _)| *other == name) {
+        Some(&(_, named)) => named,
+        None => {
+            let named = words(name).iter().any(|word| query.words.contains(&word.folded));
+            known.push((name, named));
+            named
+        }
+    };
+    let of_row = |&row: &u32| {
+        let item = state.items.get(row);
+        let name = (item.kind == Kind::Turn).then(|| speaker(&item.content)).flatten();
+        name.map(&mut is_named)
+    };
+    let named: Vec<Option<bool>> = rows.iter().map(of_row).collect();
+    let any = named.contains(&Some(true));
+    let gate =
+        |named: Option<bool>| if any && named == Some(false) { settings.gate_other_speaker } else { 1.0 };
+    named.into_iter().map(gate).collect()
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -203,6 +228,7 @@ impl List {
             self.lexical.iter().copied().fold(settings.lexical_floor * could_be, f32::max).max(1e-6);
         let vector_best =
             (0..self.rows.len()).map(|at| cosines(at).1).fold(settings.vector_floor, f32::max).max(1e-6);
+        let gates = speaker_gates(state, settings, query, &self.rows);
         let mut candidates: Vec<Candidate> = self
             .rows
             .iter()
@@ -212,7 +238,7 @@ impl List {
                 let lexical = self.lexical[at] / lexical_best;
                 let vector = (centred / vector_best).max(0.0);
                 let fused = settings.lexical_share * lexical + (1.0 - settings.lexical_share) * vector;
-                Candidate { row, lexical, cosine, fused: fused.min(1.0) }
+                Candidate { row, lexical, cosine, fused: fused.min(1.0) * gates[at] }
             })
             .collect();
         // Seeds fill the whole range: the best candidate stands for 1 unless a floor says that it is weak.

@@ -11,19 +11,21 @@ use crate::state::graph::{EdgeClass, Side};
 use crate::state::{Owner, State};
 
 /// Memories that seed the walk.
-const SEEDS: usize = 2;
+const SEEDS: usize = 3;
 /// Seeds weigh by fused similarity to this power.
-const SEED_POWER: i32 = 4;
+const SEED_POWER: i32 = 6;
 /// Entities of the query together weigh so much against all seeds.
-const ENTITY_WEIGHT: f64 = 1.0;
+const ENTITY_WEIGHT: f64 = 0.5;
 /// Share of the walk that goes on.
-const DAMPING: f64 = 0.7;
+const DAMPING: f64 = 0.8;
 /// Edges weigh by the rarity of their entity to this power.
-const RARITY_POWER: i32 = 3;
+const RARITY_POWER: i32 = 2;
 /// Edges between an entity and a memory about it weigh so much more.
-const SUBJECT_FACTOR: f64 = 16.0;
+const SUBJECT_FACTOR: f64 = 8.0;
 /// Neighbours in a sequence weigh so much.
-const SEQUENCE_WEIGHT: f64 = 100.0;
+const SEQUENCE_WEIGHT: f64 = 30.0;
+/// Share of fused similarity beside the walk, which orders what it does not reach.
+const FUSED_SHARE: f32 = 3e-3;
 /// Steps of the power iteration.
 const STEPS: usize = 25;
 
@@ -66,10 +68,9 @@ pub fn rank(state: &State, settings: &RecallSettings, pool: &Pool, query: &Query
     let rows = (0..state.items.len() as u32).filter(|&row| state.items.get(row).alive);
     let best =
         rows.clone().map(|row| mass[state.items.get(row).node as usize]).fold(0.0, f64::max).max(1e-12);
-    // The walk orders what it reaches; fused similarity orders the rest below.
     sorted(rows.map(|row| {
         let fused = pool.find(row).map_or(0.0, |candidate| candidate.fused);
-        (row, (mass[state.items.get(row).node as usize] / best) as f32 + 1e-4 * fused)
+        (row, (mass[state.items.get(row).node as usize] / best) as f32 + FUSED_SHARE * fused)
     }))
 }
 

@@ -12,6 +12,8 @@ use crate::text::words::words;
 /// A query taken apart.
 #[derive(Clone, Debug, Default)]
 pub struct Query {
+    /// Words as they are, folded.
+    pub words: Vec<String>,
     /// Stemmed terms.
     pub terms: Vec<String>,
     /// Entities of the store that it names.
@@ -60,6 +62,8 @@ impl Query {
                     .then(|| QueryEntity { ix, rarity: ((memories + 1.0) / degree as f32).ln().max(0.0) })
             })
             .collect();
-        Query { terms: terms_of(&cut), entities, times: spans(&request.query) }
+        let terms = terms_of(&cut);
+        let words = cut.into_iter().map(|word| word.folded).collect();
+        Query { words, terms, entities, times: spans(&request.query) }
     }
 }

@@ -12,6 +12,8 @@ use super::words::{Gap, Word, words};
 pub const NAME_WORDS_MAX: usize = 8;
 /// Longest first line taken for a title, bytes.
 const TITLE_BYTES_MAX: usize = 120;
+/// Longest name of a speaker, words.
+const SPEAKER_WORDS_MAX: usize = 3;
 /// Longest quoted title, words.
 const QUOTE_WORDS_MAX: usize = 8;
 
@@ -87,6 +89,18 @@ impl Names {
             None => self.mentions.push((name, 1)),
         }
     }
+}
+
+/// Who says a turn that is written like a script, `Name: ...`, after a time in brackets or not.
+pub fn speaker(turn: &str) -> Option<&str> {
+    let turn = turn.trim_start();
+    let said = match turn.strip_prefix('[') {
+        Some(dated) => dated.split_once(']')?.1.trim_start(),
+        None => turn,
+    };
+    let (name, _) = said.split_once(": ")?;
+    let is_name = |word: &str| word.starts_with(char::is_alphabetic);
+    (name.split(' ').count() <= SPEAKER_WORDS_MAX && name.split(' ').all(is_name)).then_some(name)
 }
 
 /// A title as written, without its parenthesis, and the parenthesis-free head of a `Page > Section` path.
@@ -251,6 +265,17 @@ mod tests {
         assert_eq!(found.subjects, ["lilu mythology", "lilu"]);
         assert_eq!(names("Port Blair is the capital. It is big.", true).subjects, ["port blair"]);
         assert!(names("[8 May 2023] Caroline: Hey Mel!", false).subjects.is_empty());
+    }
+
+    #[test]
+    fn who_speaks_stands_before_a_colon() {
+        assert_eq!(speaker("[1:56 pm on 8 May, 2023] Caroline: Hey Mel!"), Some("Caroline"));
+        assert_eq!(speaker("Jo van Dyk: it is late"), Some("Jo van Dyk"));
+        for none in
+            ["", "[8 May", "Hey Mel!", "at 1:56 pm", "What I mean to say is: no", "12: 30", ": x", "a:b"]
+        {
+            assert_eq!(speaker(none), None, "{none}");
+        }
     }
 
     #[test]
