@@ -165,7 +165,7 @@ impl EngineHandle {
         let (mut history, mut state) = History::open(storage, options, config.snapshot_log_bytes)?;
         let tag = tag(&*embedder);
         found(&mut history, &mut state, &tag, &config)?;
-        let opener = Opener::new(config.device_options());
+        let opener = Opener::new(config.device_options(), state.memories());
         let scanned_max = config.scanned_max;
         let resident = Resident::new(opener.open()?, index_options(tag.dim as usize, scanned_max));
 
@@ -177,7 +177,7 @@ impl EngineHandle {
             opened: Instant::now(),
             device: Mutex::new(DeviceHealth {
                 name: resident.device().name.clone(),
-                why: resident.device().why.clone(),
+                why: opener.why.clone(),
                 failures: 0,
                 fallback: None,
             }),
@@ -441,7 +441,7 @@ impl Shared {
         {
             *known = DeviceHealth {
                 name: device.name.clone(),
-                why: device.why.clone(),
+                why: opener.why.clone(),
                 failures: opener.failures,
                 fallback: opener.fallback.clone(),
             };

@@ -19,6 +19,7 @@ mod opener;
 mod queue;
 pub mod spread;
 mod ticket;
+mod trial;
 pub mod vectors;
 mod worker;
 

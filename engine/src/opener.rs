@@ -1,16 +1,19 @@
 //! `Opener`: how the engine comes by its device, and by another one when that fails.
 //!
 //! A device that was lost is opened again once; one that fails then too, or is not there any more, makes way for the CPU until
-//! the engine is opened again. What a device holds is a copy, so nothing is lost with it.
+//! the engine is opened again. What a device holds is a copy, so nothing is lost with it. `auto` is settled once, by a trial.
 
 use cortexkg_compute::{Device, DeviceChoice, DeviceOptions};
 use cortexkg_memory::resident::KERNELS;
 
 use crate::Error;
+use crate::trial::choose;
 
 /// Opens devices, and keeps count of what became of them.
 pub(crate) struct Opener {
     options: DeviceOptions,
+    /// Why it is this device, if nobody named one.
+    pub why: Option<String>,
     /// Times a device failed.
     pub failures: u64,
     /// Why the CPU computes in place of the device that was asked for.
@@ -18,8 +21,14 @@ pub(crate) struct Opener {
 }
 
 impl Opener {
-    pub fn new(options: DeviceOptions) -> Self {
-        Opener { options, failures: 0, fallback: None }
+    /// For a store of so many memories.
+    pub fn new(mut options: DeviceOptions, memories: u64) -> Self {
+        let mut why = None;
+        if options.choice == DeviceChoice::Auto {
+            let verdict = choose(&options, memories);
+            (options.choice, why) = (verdict.choice, Some(verdict.why));
+        }
+        Opener { options, why, failures: 0, fallback: None }
     }
 
     /// The device asked for, or the CPU once that was given up, ready to play what a store plays.

@@ -163,3 +163,15 @@ fn a_store_on_a_card_answers_as_one_on_the_cpu() {
         }
     }
 }
+
+#[test]
+fn auto_times_a_card_before_it_takes_it() {
+    let cards = [DeviceChoice::Cuda, DeviceChoice::Wgpu];
+    let Some(card) = cards.into_iter().find(is_here) else { return };
+    let device = open(DeviceChoice::Auto, 1).health().device;
+    let why = device.why.as_deref().unwrap_or_default();
+    let told = format!(" on {card} (");
+    assert!(why.contains("a search of 0 memories takes ") && why.contains(&told), "{device:?}");
+    // Of nothing, what a launch takes decides.
+    assert!(device.name.starts_with("cpu"), "{device:?}");
+}

@@ -160,9 +160,8 @@ struct Allocation {
 /// memory of any machine are mistakes.
 const CPU_BINDING_BYTES_MAX: u64 = 1 << 46;
 
-/// Why `Auto` leaves cards alone: a number of rows from which on they pay has to be measured, and differs from card to card.
-const NO_CARD_UNASKED: &str =
-    "chosen by auto, which takes a card once it has been measured when one is faster; --device names one now";
+/// Why `Auto` leaves cards alone: from which size of work on they pay has to be timed, and here is no clock.
+const NO_CARD_UNASKED: &str = "chosen by auto, which leaves cards to those who can time them";
 
 impl Device {
     /// Opens the device asked for, or says why it cannot.

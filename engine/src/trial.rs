@@ -1,0 +1,194 @@
+//! Whether a card answers sooner than the CPU: both are asked the same, and the clock decides.
+//!
+//! What is asked is an exact search of all memories, which every store makes and every recall of a store of usual size. Two sizes tell
+//! what it takes whatever the size, and what a memory adds; from these follows what it takes at the store's size.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use cortexkg_compute::kernels::shared::row_shard::RowShard;
+use cortexkg_compute::kernels::similarity_topk::{self, Lists, Masks, Search};
+use cortexkg_compute::{Device, DeviceChoice, DeviceOptions, Draw, Error, Recording};
+
+/// Rows of the two searches.
+const SIZES: [usize; 2] = [1 << 12, 1 << 16];
+/// Dimensions of a row: those of the model that comes with the program.
+const DIM: usize = 256;
+/// Places in a list.
+const K: usize = 64;
+/// Searches of each size, of which the quickest counts. The first finds kernels compiled and memory touched.
+const TRIES: usize = 4;
+
+/// How fast a device searches.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    /// Whatever the size, us.
+    fixed_us: f64,
+    /// A row, us.
+    row_us: f64,
+}
+
+impl Pace {
+    /// Of searches that took so long at [`SIZES`].
+    fn of(times: [Duration; 2]) -> Pace {
+        let [small, large] = times.map(|time| time.as_secs_f64() * 1e6);
+        let row_us = ((large - small) / (SIZES[1] - SIZES[0]) as f64).max(0.0);
+        Pace { fixed_us: (small - row_us * SIZES[0] as f64).max(0.0), row_us }
+    }
+
+    fn us(&self, rows: u64) -> f64 {
+        self.fixed_us + self.row_us * rows as f64
+    }
+
+    /// Times searches on a device, on which nothing is left.
+    fn measure(device: &mut Device) -> Result<Pace, Error> {
+        let rows = SIZES[1];
+        device.prepare(&[&similarity_topk::KERNEL])?;
+        let shard = RowShard::create(device, DIM, rows)?;
+        let mut draw = Draw::new(1);
+        let words = draw.many(rows * DIM / 4, |draw| (draw.bits() as u32 & 0x7f7f_7f7f) | 0x0101_0101);
+        // Scales, errors and norms of a block.
+        let block: Vec<f32> = [0.01, 0.1, 1.0].iter().flat_map(|&factor| [factor; 32]).collect();
+        let query = draw.many(DIM, Draw::signed);
+        let queries = device.upload("trial query", &query)?;
+        let floors = device.upload("trial floor", &[f32::NEG_INFINITY])?;
+        let (ids, uppers) = (device.create("trial ids", K)?, device.create("trial uppers", K)?);
+        let estimates = device.create("trial estimates", K)?;
+        let mut filling = Recording::new();
+        filling.write(&shard.codes, 0, &words);
+        filling.write(&shard.factors, 0, &block.repeat(rows / 32));
+        device.run(filling)?;
+        let mut times = [Duration::MAX; 2];
+        for (time, rows) in times.iter_mut().zip(SIZES) {
+            for _ in 0..TRIES {
+                let search = Search {
+                    shard: &shard,
+                    rows,
+                    row_base: 0,
+                    queries: &queries,
+                    query_count: 1,
+                    masks: Masks::None,
+                    floors: &floors,
+                    k: K,
+                };
+                let began = Instant::now();
+                let mut recording = Recording::new();
+                recording.write(&queries, 0, &query);
+                similarity_topk::record(
+                    &mut recording,
+                    &search,
+                    &Lists { ids: &ids, uppers: &uppers, estimates: &estimates },
+                );
+                let found = recording.read_all(&ids);
+                device.run(recording)?.get(&found);
+                *time = began.elapsed().min(*time);
+            }
+        }
+        shard.destroy(device);
+        device.destroy(ids);
+        [queries, floors, uppers, estimates].into_iter().for_each(|buffer| device.destroy(buffer));
+        Ok(Pace::of(times))
+    }
+}
+
+/// What a trial came to.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    /// Which device, never `Auto`.
+    pub choice: DeviceChoice,
+    /// And why.
+    pub why: String,
+}
+
+/// Chooses for a store of so many memories.
+pub(crate) fn choose(options: &DeviceOptions, memories: u64) -> Verdict {
+    let open = |choice| Device::open(&DeviceOptions { choice, lost_after: None, ..options.clone() });
+    let mut missing = Vec::new();
+    for choice in [DeviceChoice::Cuda, DeviceChoice::Wgpu] {
+        let card = open(choice.clone()).and_then(|mut card| {
+            let pace = Pace::measure(&mut card)?;
+            Ok((card.info().name.clone(), pace))
+        });
+        match card {
+            Err(error) => missing.push(reason(&error)),
+            Ok((name, card)) => {
+                return match open(DeviceChoice::Cpu).and_then(|mut cpu| Pace::measure(&mut cpu)) {
+                    Ok(cpu) => judge(choice, &name, card, cpu, memories),
+                    Err(error) => Verdict { choice, why: format!("chosen by auto: of the CPU, {error}") },
+                };
+            }
+        }
+    }
+    Verdict { choice: DeviceChoice::Cpu, why: format!("chosen by auto: no card ({})", missing.join("; ")) }
+}
+
+fn judge(choice: DeviceChoice, name: &str, card: Pace, cpu: Pace, memories: u64) -> Verdict {
+    let (on_card, on_cpu) = (card.us(memories), cpu.us(memories));
+    let choice = if on_card < on_cpu { choice } else { DeviceChoice::Cpu };
+    let times = format!(
+        "a search of {memories} memories takes {} on {name} and {} on the CPU",
+        Us(on_card),
+        Us(on_cpu)
+    );
+    Verdict { choice, why: format!("chosen by auto: {times}") }
+}
+
+/// Why there is no device, without the name of what was asked for.
+fn reason(error: &Error) -> String {
+    match error {
+        Error::NoDevice { why, .. } => why.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Microseconds, for people.
+struct Us(f64);
+
+impl fmt::Display for Us {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 < 1_000.0 { write!(f, "{:.0} us", self.0) } else { write!(f, "{:.1} ms", self.0 / 1e3) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_of_the_store_decides() {
+        let card = Pace::of([Duration::from_micros(104), Duration::from_micros(164)]);
+        let cpu = Pace { fixed_us: 5.0, row_us: 0.02 };
+        assert!(
+            (card.fixed_us - 100.0).abs() < 1e-6 && (card.us(1_000_000) - 1_076.562_5).abs() < 1e-6,
+            "{card:?}"
+        );
+        let judge = |memories| judge(DeviceChoice::Cuda, "a card", card, cpu, memories);
+        let few = judge(1_000);
+        assert_eq!(few.choice, DeviceChoice::Cpu);
+        assert_eq!(
+            few.why,
+            "chosen by auto: a search of 1000 memories takes 101 us on a card and 25 us on the CPU"
+        );
+        let many = judge(1_000_000);
+        assert_eq!(many.choice, DeviceChoice::Cuda);
+        assert!(many.why.ends_with("takes 1.1 ms on a card and 20.0 ms on the CPU"), "{}", many.why);
+    }
+
+    #[test]
+    fn searches_are_timed_and_leave_nothing() {
+        let mut device =
+            Device::open(&DeviceOptions { choice: DeviceChoice::Cpu, ..Default::default() }).unwrap();
+        let pace = Pace::measure(&mut device).unwrap();
+        assert!(pace.us(1 << 20) > 0.0, "{pace:?}");
+        assert_eq!(device.used_bytes(), 0);
+    }
+
+    #[test]
+    fn without_a_card_the_cpu_says_what_is_missing() {
+        let verdict = choose(&DeviceOptions::default(), 1_000_000);
+        // With a card there is a figure instead.
+        let told =
+            verdict.why.contains("no card (") || verdict.why.contains(" us ") || verdict.why.contains(" ms ");
+        assert!(told, "{}", verdict.why);
+    }
+}
