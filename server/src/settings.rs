@@ -102,7 +102,7 @@ sections! {
     }
     /// Where and how much at once.
     performance: Performance {
-        /// Device that computes: auto, cpu, wgpu or cuda. auto takes the CPU and says why.
+        /// Device that computes: auto, cpu, wgpu or cuda. auto times a search on a card and on the CPU and says why.
         device: Device = Device::Auto,
         /// Threads of CPU kernels; 0 means one a core.
         threads: u32 = 0,
