@@ -178,8 +178,9 @@ impl<'a, T: Real> Learner<'a, T> {
             }
         }
         if self.told > 0 {
-            self.recent.iter_mut().for_each(|recent| recent[..RECENT].fill(T::ZERO));
-            self.earlier.fill([T::ZERO; EARLIER]);
+            let count = self.members.len();
+            self.recent[..count].iter_mut().for_each(|recent| recent[..RECENT].fill(T::ZERO));
+            self.earlier[..count].fill([T::ZERO; EARLIER]);
         }
         self.marks.fill(T::of(NO_MARK));
         self.told = 0;
