@@ -46,9 +46,15 @@ impl Opener {
         tracing::error!(why, "the device failed; it is opened again and filled from the state");
     }
 
-    /// The CPU, from now on; none if that is what failed, or two devices that disagree, of which somebody wants to know.
+    /// The CPU, from now on. None where nothing can step in: for a CPU that somebody named or that stepped in already, and for two
+    /// devices that disagree, of which somebody wants to know.
     pub fn fall_back(&mut self, why: &str) -> Option<Result<Device, Error>> {
-        if matches!(self.options.choice, DeviceChoice::Cpu | DeviceChoice::Twin(..)) {
+        let nothing_else = match self.options.choice {
+            DeviceChoice::Cpu => self.why.is_none() || self.fallback.is_some(),
+            DeviceChoice::Twin(..) => true,
+            _ => false,
+        };
+        if nothing_else {
             return None;
         }
         tracing::error!(why, "the device failed again; from now on the CPU computes");

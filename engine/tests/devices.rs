@@ -171,7 +171,10 @@ fn auto_times_a_card_before_it_takes_it() {
     let device = open(DeviceChoice::Auto, 1).health().device;
     let why = device.why.as_deref().unwrap_or_default();
     let told = format!(" on {card} (");
-    assert!(why.contains("a search of 0 memories takes ") && why.contains(&told), "{device:?}");
-    // Of nothing, what a launch takes decides.
-    assert!(device.name.starts_with("cpu"), "{device:?}");
+    assert!(why.contains("a search of 4096 memories takes ") && why.contains(&told), "{device:?}");
+    // Which of them answers sooner is the machine's affair.
+    assert!(
+        ["cpu".to_owned(), card.to_string()].iter().any(|name| device.name.starts_with(name)),
+        "{device:?}"
+    );
 }
