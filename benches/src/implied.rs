@@ -43,7 +43,7 @@ const HEAD: &[&str] = &[
     "integer_ops_per_item",
     "float_ops_per_item",
     "double_ops_per_item",
-    "dot_ops_per_item",
+    "tensor_ops_per_item",
     "atomics_per_item",
     "barriers_per_workgroup",
     "workgroups",
@@ -70,7 +70,7 @@ pub fn run(args: &ImpliedArgs) -> anyhow::Result<ExitCode> {
     table.remarks = vec![
         format!("Least times on one {}, implied by counted work of the CUDA texts: a limit, no measurement.", H200.name),
         format!(
-            "Memory {} TB/s; {} multiprocessors at {} GHz, each {} instructions a cycle: integers {}, f32 {}, f64 {}, byte products {}.",
+            "Memory {} TB/s; {} multiprocessors at {} GHz, each {} instructions a cycle: integers {}, f32 {}, f64 {}, tensor cores {} of 128 products of bytes.",
             H200.memory_bytes_per_s / 1e12,
             H200.multiprocessors,
             H200.clock_hz / 1e9,
@@ -78,10 +78,10 @@ pub fn run(args: &ImpliedArgs) -> anyhow::Result<ExitCode> {
             H200.integer_per_cycle,
             H200.float_per_cycle,
             H200.double_per_cycle,
-            H200.dot_per_cycle
+            H200.tensor_per_cycle
         ),
         format!(
-            "Assumed until measured: byte products at the rate of integers, {} G atomics/s, {} us a launch, {} ns a barrier, {} us a meeting of all workgroups.",
+            "Assumed until measured: {} G atomics/s, {} us a launch, {} ns a barrier, {} us a meeting of all workgroups.",
             H200.atomics_per_s / 1e9,
             H200.launch_s * 1e6,
             H200.barrier_s * 1e9,
@@ -116,7 +116,7 @@ pub fn run(args: &ImpliedArgs) -> anyhow::Result<ExitCode> {
             per_item(work.integer_ops),
             per_item(work.float_ops),
             per_item(work.double_ops),
-            per_item(work.dot_ops),
+            per_item(work.tensor_ops),
             per_item(work.atomics),
             work.barriers.into(),
             spread.workgroups.into(),

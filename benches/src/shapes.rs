@@ -14,7 +14,7 @@ use bytemuck::Pod;
 use clap::ValueEnum;
 use cortexkg_compute::{Case, Kernel, Limits, Params, Target};
 
-use crate::card::Spread;
+use crate::card::{H200, Spread};
 use crate::work::Work;
 
 /// How large an input is.
@@ -48,9 +48,14 @@ pub struct Shape {
     pub count: fn(&Case, &[Vec<u8>]) -> Work,
 }
 
-/// What the CUDA back end allows a dispatch, on a card as large as `card::H200`.
-const LIMITS: Limits =
-    Limits { groups: [i32::MAX as u32, 65_535], resident: 132 * 12, scratch_words: (1 << 30) / 4 };
+/// What the CUDA back end allows a dispatch of a kernel, on a card as large as `card::H200`.
+fn limits(kernel: &Kernel) -> Limits {
+    let threads = kernel.workgroup.iter().product::<u32>();
+    // Whose threads take all the registers there are.
+    let at_once = if kernel.name == "similarity_topk" { 1 } else { H200.threads_resident as u32 / threads };
+    let resident = H200.multiprocessors as u32 * at_once;
+    Limits { groups: [i32::MAX as u32, 65_535], resident, scratch_words: (1 << 30) / 4 }
+}
 
 impl Shape {
     /// Its kernel, size and name.
@@ -63,7 +68,7 @@ impl Shape {
         let threads = self.kernel.workgroup.iter().product::<u32>().into();
         let workgroups = match self.kernel.source(Target::Cuda) {
             Ok(source) => {
-                let ([x, y], _) = source.workgroups(self.kernel, &case.params, &LIMITS);
+                let ([x, y], _) = source.workgroups(self.kernel, &case.params, &limits(self.kernel));
                 u64::from(x) * u64::from(y)
             }
             Err(_) => self.kernel.workgroups(&case.params).iter().map(|&groups| u64::from(groups)).product(),

@@ -25,8 +25,8 @@ pub struct Work {
     pub float_ops: u64,
     /// Instructions on f64.
     pub double_ops: u64,
-    /// Instructions that multiply four pairs of bytes and add them up.
-    pub dot_ops: u64,
+    /// Instructions of tensor cores, in each lane of a warp: 128 pairs of bytes multiplied and added up.
+    pub tensor_ops: u64,
     /// Atomic operations on memory.
     pub atomics: u64,
     /// Barriers that the workgroup with most of them passes.
@@ -75,9 +75,9 @@ impl Work {
         Work { double_ops: ops, ..Work::default() }
     }
 
-    /// Products of four pairs of bytes.
-    pub fn dot(ops: u64) -> Work {
-        Work { dot_ops: ops, ..Work::default() }
+    /// Instructions of tensor cores.
+    pub fn tensor(ops: u64) -> Work {
+        Work { tensor_ops: ops, ..Work::default() }
     }
 
     /// Atomic operations, each of which asks for a sector.
@@ -122,7 +122,7 @@ impl Add for Work {
             integer_ops: self.integer_ops + other.integer_ops,
             float_ops: self.float_ops + other.float_ops,
             double_ops: self.double_ops + other.double_ops,
-            dot_ops: self.dot_ops + other.dot_ops,
+            tensor_ops: self.tensor_ops + other.tensor_ops,
             atomics: self.atomics + other.atomics,
             barriers: self.barriers + other.barriers,
             meetings: self.meetings + other.meetings,
@@ -144,7 +144,7 @@ impl Mul<u64> for Work {
             integer_ops: self.integer_ops * times,
             float_ops: self.float_ops * times,
             double_ops: self.double_ops * times,
-            dot_ops: self.dot_ops * times,
+            tensor_ops: self.tensor_ops * times,
             atomics: self.atomics * times,
             barriers: self.barriers * times,
             meetings: self.meetings * times,

@@ -66,8 +66,9 @@ API cuDeviceGetName(char *name, int room, int) {
 }
 
 API cuDeviceGetAttribute(int *value, int attribute, int) {
-    // Compute capability 9.0, with pools of memory; two multiprocessors, on which all blocks of a launch may be at once.
-    *value = attribute == 75 ? 9 : attribute == 115 || attribute == 95 ? 1 : attribute == 16 ? 2 : 0;
+    // Compute capability 9.0 unless said otherwise, with pools of memory; two multiprocessors, on which all blocks of a launch may be at once.
+    const char *major = getenv("CORTEXKG_CARD_MAJOR");
+    *value = attribute == 75 ? (major == nullptr ? 9 : atoi(major)) : attribute == 115 || attribute == 95 ? 1 : attribute == 16 ? 2 : 0;
     return SUCCESS;
 }
 

@@ -47,7 +47,7 @@ namespace host {
 }
 
 // Of all blocks under way.
-const unsigned THREADS_MAX = 8192;
+const unsigned THREADS_MAX = 16384;
 const unsigned WARP_LANES = 32;
 const size_t STACK_BYTES = 64 << 10;
 
@@ -126,6 +126,43 @@ inline unsigned ballot(unsigned lanes, bool own, int line) {
         votes |= (unsigned)threads[first + lane].given[slot] << lane;
     }
     return votes;
+}
+
+// Two words of every lane of a warp.
+struct OfWarp {
+    uint64_t words[WARP_LANES];
+
+    OfWarp(int first, int second, int line) {
+        unsigned slot = exchange((uint64_t)(uint32_t)second << 32 | (uint32_t)first, line);
+        const Thread *warp = threads + current / WARP_LANES * WARP_LANES;
+        for (unsigned lane = 0; lane < WARP_LANES; lane++) {
+            words[lane] = warp[lane].given[slot];
+        }
+    }
+
+    int word(unsigned lane, unsigned number) const { return (int)(uint32_t)(words[lane] >> 32 * number); }
+};
+
+// Four signed bytes with four others.
+inline int bytes_product(int a, int b, int sum) {
+    for (unsigned byte = 0; byte < 4; byte++) {
+        sum += (int)(int8_t)((unsigned)a >> 8 * byte) * (int)(int8_t)((unsigned)b >> 8 * byte);
+    }
+    return sum;
+}
+
+// The lanes' parts of a product of tensor cores: see `multiply` in cuda.cuh.
+inline void multiply(int *sums, int upper, int lower, int upper_16, int lower_16, int right, int right_16, int line) {
+    OfWarp first(upper, lower, line), second(upper_16, lower_16, line), of_right(right, right_16, line);
+    unsigned lane = current % WARP_LANES;
+    for (unsigned number = 0; number < 4; number++) {
+        unsigned row = lane / 4, column = 2 * (lane % 4) + number % 2;
+        for (unsigned part = 0; part < 4; part++) {
+            unsigned left = 4 * row + part, right_lane = 4 * column + part;
+            sums[number] = bytes_product(first.word(left, number / 2), of_right.word(right_lane, 0), sums[number]);
+            sums[number] = bytes_product(second.word(left, number / 2), of_right.word(right_lane, 1), sums[number]);
+        }
+    }
 }
 
 inline void run_fiber() {
@@ -311,6 +348,7 @@ struct Meeting {
 #define __syncthreads() host::barrier(__LINE__)
 #define __shfl_xor_sync(lanes, own, apart) host::shuffle_xor(lanes, own, apart, __LINE__)
 #define __ballot_sync(lanes, own) host::ballot(lanes, own, __LINE__)
+#define multiply(...) host::multiply(__VA_ARGS__, __LINE__)
 
 // Of the entry that plays; what it holds is said after this header, and the variable stands in cuda_main.h.
 struct Arguments;
@@ -344,12 +382,6 @@ inline unsigned __float_as_uint(float value) { return bits_as<unsigned>(value); 
 inline double __longlong_as_double(long long bits) { return bits_as<double>(bits); }
 inline long long __double_as_longlong(double value) { return bits_as<long long>(value); }
 inline int __clz(int bits) { return bits == 0 ? 32 : __builtin_clz((unsigned)bits); }
+inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
 inline int __popcll(unsigned long long bits) { return __builtin_popcountll(bits); }
 inline int __ffsll(long long bits) { return __builtin_ffsll(bits); }
-
-inline int __dp4a(int a, int b, int sum) {
-    for (unsigned byte = 0; byte < 4; byte++) {
-        sum += (int)(int8_t)((unsigned)a >> 8 * byte) * (int)(int8_t)((unsigned)b >> 8 * byte);
-    }
-    return sum;
-}

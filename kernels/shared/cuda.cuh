@@ -38,6 +38,15 @@ struct Meeting {
     }
 };
 
+// Adds to a 16 x 8 tile the product of 16 x 32 and 32 x 8 signed bytes, by the tensor cores of a warp. Of lane l a word has, from byte
+// 4 (l % 4) on, of the left: row l / 4, row l / 4 + 8, and the same two from byte 16 on; of the right: column l / 4, and the same
+// from byte 16 on; of the sums: row l / 4 of columns 2 (l % 4) and the next, and the same of row l / 4 + 8. `m16n8k32` in the manual of PTX.
+inline __device__ void multiply(int (&sums)[4], int upper, int lower, int upper_16, int lower_16, int right, int right_16) {
+    asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+        : "+r"(sums[0]), "+r"(sums[1]), "+r"(sums[2]), "+r"(sums[3])
+        : "r"(upper), "r"(lower), "r"(upper_16), "r"(lower_16), "r"(right), "r"(right_16));
+}
+
 // An entry point; `arguments` holds the bindings by name, scratch and params.
 #define KERNEL(name)                                                                     \
     extern "C" __global__ void __launch_bounds__(WORKGROUP_SIZE, THREADS_MIN / WORKGROUP_SIZE) \
@@ -73,13 +82,19 @@ struct Max {
     template <class T> static inline __device__ T of(T a, T b) { return max(a, b); }
 };
 
+// All lanes' numbers folded into one, to all of them.
+template <class How, class T> inline __device__ T fold_warp(T own) {
+    for (u32 apart = WARP / 2u; apart > 0u; apart /= 2u) {
+        own = How::of(own, __shfl_xor_sync(EVERY_LANE, own, apart));
+    }
+    return own;
+}
+
 __shared__ u64 of_warps[WORKGROUP_SIZE / WARP];
 
 // All threads' numbers folded into one, to all of them: in each warp, then over the warps. The order is always the same.
 template <class How, class T> inline __device__ T fold(T own) {
-    for (u32 apart = WARP / 2u; apart > 0u; apart /= 2u) {
-        own = How::of(own, __shfl_xor_sync(EVERY_LANE, own, apart));
-    }
+    own = fold_warp<How>(own);
     if (threadIdx.x % WARP == 0u) {
         *(T *)&of_warps[threadIdx.x / WARP] = own;
     }

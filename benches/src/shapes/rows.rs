@@ -5,7 +5,7 @@ use cortexkg_compute::simd::{BLOCK_ROWS, CODE_MAX, CODE_ZERO};
 use cortexkg_compute::{Case, Draw, Target};
 use half::f16;
 
-use super::{LIMITS, Shape, Size, params};
+use super::{Shape, Size, limits, params};
 use crate::work::Work;
 
 /// Dimensions of a row.
@@ -120,28 +120,46 @@ fn count_searching(case: &Case, _: &[Vec<u8>]) -> Work {
     let kernel = &similarity_topk::KERNEL;
     // Without a text a share is all rows.
     let source = kernel.source(Target::Cuda);
-    let groups = source.map(|source| source.workgroups(kernel, &case.params, &LIMITS).0);
-    let shares = groups.map_or(1, |groups| u64::from(groups[1]));
+    let groups = source.map(|source| source.workgroups(kernel, &case.params, &limits(kernel)).0);
+    let [blocks, shares] =
+        groups.map_or([1, 1], |groups| [u64::from(groups[0]) * u64::from(groups[1]), u64::from(groups[1])]);
     let threads = u64::from(kernel.workgroup[0]);
-    // A row for a query: eight lanes read it together, one of them judges.
-    let pair = Work::again(dim + 12) + Work::dot(dim / 4) + Work::integer(dim / 4 + 118) + Work::float(5);
-    // Codes of a query, in every share anew.
+    // Products that a warp makes of its rows with a tile, each of eight queries, and tiles.
+    let products = if queries > 8 { 8 } else { 1 };
+    let tiles = queries.div_ceil(8 * products);
+    // Sixty-four codes of 32 rows: four vectors a lane with their addresses and what guards them, and of each product a vector of the
+    // queries, which stay in the first-level cache, and four instructions.
+    let chunk = Work::again(32 * 64)
+        + (Work::integer(4 * 6 + 4) + (Work::integer(3) + Work::tensor(4)) * products) * 32;
+    // What a row is worth to a query.
+    let pair = Work::integer(4) + Work::float(7);
+    let pairs = (chunk * dim.div_ceil(64)
+        + Work::again(32 * 12)
+        + Work::integer(80 * 32)
+        + pair * (32 * 8 * products))
+        * (rows.div_ceil(32) * tiles);
+    // Codes of a query.
     let coding = (Work::again(4 + 4 + 4) + Work::integer(12) + Work::double(8) + Work::float(3)) * dim
         + rotation(dim)
         + Work::barriers(12);
-    // Sorting a full buffer: by ten instructions a pair, with a barrier after each of its rounds. Twice a share: when it is first full, which
-    // raises the floor so far that little follows, and at the end.
-    let size = (2 * k.next_power_of_two()).max(2 * threads);
+    // Cutting a list by some sixteen counts and one move: when the first round has filled it, which raises the floor so far that
+    // few follow, and at the end what these made of it. Warps do not wait for each other meanwhile.
+    let cut = |entries: u64| {
+        (Work::integer(4) + Work::again(4)) * (16 * entries) + (Work::integer(10) + Work::again(24)) * entries
+    };
+    let cuts = cut(threads) + cut(4 * k);
+    // Sorting what is left over the highest floor of any share: by ten instructions a pair, with a barrier after each of its rounds.
+    let size = (4 * k).next_power_of_two();
     let rounds = u64::from(size.ilog2() * (size.ilog2() + 1) / 2);
     let sort = Work::integer(10 * rounds * size / 2)
         + Work::again(24 * rounds * size / 2)
         + Work::barriers(rounds + 4);
-    let own_rounds = rows.div_ceil(threads * shares);
-    let whole = pair * (rows * queries) + coding * (queries * shares) + sort * (2 * queries * shares);
-    let merge = sort * 2 + Work::again(12 * k * shares) + Work::integer(20 * k * shares);
-    let all = whole + merge * queries;
+    let merge = sort + (Work::again(8) + Work::integer(20)) * (k * shares);
+    let all = pairs + (coding + cuts * shares + merge) * queries;
     let least = Work::read(rows * (dim + 12) + 4 * dim * queries) + Work::write(12 * k * queries);
-    let barriers = coding.barriers + 2 * own_rounds + 4 * sort.barriers + 2 * shares;
+    let barriers = coding.barriers
+        + 2 * rows.div_ceil(threads * shares)
+        + (sort.barriers + 2 * (k * shares).div_ceil(threads)) * queries.div_ceil(blocks);
     // What is read at least is part of what is asked for.
-    Work { asked_bytes: all.asked_bytes.max(least.asked_bytes), barriers, ..all + least } + Work::launches(2)
+    Work { asked_bytes: all.asked_bytes.max(least.asked_bytes), barriers, ..all + least } + Work::launches(3)
 }

@@ -5,7 +5,7 @@ use cortexkg_compute::kernels::activation_spread::{
 };
 use cortexkg_compute::{Case, Draw};
 
-use super::{LIMITS, Shape, Size, numbers, params};
+use super::{Shape, Size, limits, numbers, params};
 use crate::work::Work;
 
 /// Names that a memory mentions.
@@ -157,7 +157,7 @@ fn count(case: &Case, played: &[Vec<u8>]) -> Work {
     }
     let source = KERNEL.source(cortexkg_compute::Target::Cuda);
     let (groups, scratch_words) = source.map_or((u64::from(lanes), 0), |source| {
-        let ([x, _], words) = source.workgroups(&KERNEL, &case.params, &LIMITS);
+        let ([x, _], words) = source.workgroups(&KERNEL, &case.params, &limits(&KERNEL));
         (u64::from(x), words)
     });
     let barriers = Work::barriers(barriers * u64::from(lanes).div_ceil(groups));

@@ -59,16 +59,7 @@ impl Kernel {
 
     /// Workgroups a dispatch with these parameters takes in x, y, z.
     pub fn workgroups(&self, params: &[u32]) -> [u32; 3] {
-        let count = |extent: &Extent| match *extent {
-            Extent::One => 1,
-            Extent::Per { field, items } => {
-                let place = self.field(field);
-                let place =
-                    place.unwrap_or_else(|| panic!("{}: grid field {field}, this is a bug", self.name));
-                params[place].div_ceil(items)
-            }
-        };
-        [count(&self.grid.x), count(&self.grid.y), 1]
+        self.grid.workgroups(self, params)
     }
 }
 
@@ -174,6 +165,20 @@ impl Grid {
     /// One workgroup for each `items` of a parameter field.
     pub const fn per(field: &'static str, items: u32) -> Self {
         Grid { x: Extent::Per { field, items }, y: Extent::One }
+    }
+
+    /// Workgroups in x, y, z that a dispatch of a kernel with these parameters takes.
+    pub fn workgroups(&self, kernel: &Kernel, params: &[u32]) -> [u32; 3] {
+        let count = |extent: &Extent| match *extent {
+            Extent::One => 1,
+            Extent::Per { field, items } => {
+                let place = kernel.field(field);
+                let place =
+                    place.unwrap_or_else(|| panic!("{}: grid field {field}, this is a bug", kernel.name));
+                params[place].div_ceil(items)
+            }
+        };
+        [count(&self.x), count(&self.y), 1]
     }
 }
 

@@ -10,7 +10,7 @@
 use std::fmt::{self, Write as _};
 
 use crate::element::Element;
-use crate::kernel::{Kernel, Target};
+use crate::kernel::{Grid, Kernel, Target};
 
 /// A form of a kernel in a device's language.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct Source {
     pub rounds: Option<&'static str>,
     /// Memory beside the bindings.
     pub scratch: Scratch,
+    /// In place of the kernel's own, where workgroups of this form take other shares.
+    pub grid: Option<Grid>,
     /// If all workgroups of an entry are under way at once, so that they may wait for each other.
     pub resident: bool,
 }
@@ -75,7 +77,14 @@ pub enum Scratch {
     Dispatch(fn(&[u32]) -> u64),
     /// So many words for each workgroup, from its parameters; the text strides over its items, so that any number of workgroups do.
     Workgroup(fn(&[u32]) -> u64),
-    /// The same, and zeros at first: the whole device clears them sooner than a few workgroups do.
+    /// So many words for the whole dispatch, and behind them so many for each workgroup.
+    Both {
+        /// Of the whole.
+        dispatch: fn(&[u32]) -> u64,
+        /// Of each.
+        workgroup: fn(&[u32]) -> u64,
+    },
+    /// As `Workgroup`, and zeros at first: the whole device clears them sooner than a few workgroups do.
     Zeros(fn(&[u32]) -> u64),
 }
 
@@ -88,6 +97,7 @@ impl Source {
             entries: &["main"],
             rounds: None,
             scratch: Scratch::None,
+            grid: None,
             resident: false,
         }
     }
@@ -120,7 +130,7 @@ impl Source {
     /// Workgroups of a dispatch, within what a device allows, and the words of scratch for all of them.
     pub fn workgroups(&self, kernel: &Kernel, params: &[u32], limits: &Limits) -> ([u32; 2], u64) {
         // One for nothing too: a text may have to say that it found nothing.
-        let [x, y, _] = kernel.workgroups(params);
+        let [x, y, _] = self.grid.unwrap_or(kernel.grid).workgroups(kernel, params);
         let mut groups = [x.clamp(1, limits.groups[0]), y.clamp(1, limits.groups[1])];
         // Items in y share those in x out among them: fewer of these come first.
         let mut within = |most: u32| {
@@ -130,16 +140,16 @@ impl Source {
         if self.resident {
             within(limits.resident.max(1));
         }
-        let words = match self.scratch {
-            Scratch::None => 0,
-            Scratch::Dispatch(words) => words(params).max(1),
-            Scratch::Workgroup(words) | Scratch::Zeros(words) => {
-                let words = words(params).max(1);
-                within(u32::try_from(limits.scratch_words / words).unwrap_or(u32::MAX).max(1));
-                words * u64::from(groups[0]) * u64::from(groups[1])
-            }
+        let (dispatch, workgroup) = match self.scratch {
+            Scratch::None => return (groups, 0),
+            Scratch::Dispatch(words) => (words(params), 0),
+            Scratch::Workgroup(words) | Scratch::Zeros(words) => (0, words(params).max(1)),
+            Scratch::Both { dispatch, workgroup } => (dispatch(params), workgroup(params).max(1)),
         };
-        (groups, words)
+        if let Some(most) = limits.scratch_words.saturating_sub(dispatch).checked_div(workgroup) {
+            within(u32::try_from(most).unwrap_or(u32::MAX).max(1));
+        }
+        (groups, (dispatch + workgroup * u64::from(groups[0]) * u64::from(groups[1])).max(1))
     }
 
     /// `struct Params` and `struct Arguments` of a kernel in CUDA.

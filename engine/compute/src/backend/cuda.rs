@@ -47,11 +47,15 @@ const SCRATCH_BYTES_MAX: u64 = 1 << 30;
 const VECTOR_BYTES: usize = 16;
 /// The oldest compiler that takes the texts: arguments that stay constant memory.
 const COMPILER_MAJOR_MIN: i32 = 12;
+/// The oldest cards whose tensor cores multiply as texts have it, Ampere: major number of their compute capability.
+const CAPABILITY_MAJOR_MIN: i32 = 8;
 /// Most workgroups in x and y that CUDA starts at once.
 const WORKGROUPS_MAX: [u32; 2] = [i32::MAX as u32, 65_535];
 
 pub(crate) struct Cuda {
     info: BackendInfo,
+    /// Compute capability of the card, major and minor.
+    capability: (i32, i32),
     /// Architecture that texts are compiled for, such as `sm_90`.
     arch: String,
     /// Major and minor number of the compiler.
@@ -104,6 +108,12 @@ impl Cuda {
         }
         let opened = catch_unwind(|| Cuda::connect((major, minor))).map_err(|_| LACKING.to_owned())?;
         let mut opened = opened.map_err(|error| format!("the CUDA driver refuses: {}", words(error)))?;
+        if opened.capability.0 < CAPABILITY_MAJOR_MIN {
+            let (major, minor) = opened.capability;
+            return Err(format!(
+                "the card has compute capability {major}.{minor}, and CUDA kernels want {CAPABILITY_MAJOR_MIN}.0; wgpu may do"
+            ));
+        }
         opened.code_cache = code_cache;
         Ok(opened)
     }
@@ -126,6 +136,7 @@ impl Cuda {
         let (scratch, gathered, spare) = (None, None, None);
         Ok(Cuda {
             info,
+            capability: (major, minor),
             arch,
             compiler,
             code_cache: None,

@@ -18,6 +18,7 @@
 mod cases;
 mod leaders;
 mod scan;
+mod tiles;
 
 use super::shared::graph_shard::CodedRows;
 use super::shared::queries::{Queries, SLACK};
@@ -84,8 +85,11 @@ pub static KERNEL: Kernel = Kernel {
             ..Source::wgsl(&[&rotation::WGSL, &WGSL])
         },
         Source {
-            entries: &["scan", "merge"],
-            scratch: Scratch::Workgroup(scratch_words),
+            entries: &["code", "scan", "merge"],
+            scratch: Scratch::Both { dispatch: tiles::dispatch_words, workgroup: tiles::workgroup_words },
+            grid: Some(tiles::GRID),
+            // None waits for another, but more than there is room for would only hold more lists.
+            resident: true,
             ..Source::cuda(&[&rotation::CUDA, &CUDA])
         },
     ],
@@ -99,6 +103,7 @@ const CONSTANTS: &[(&str, Constant)] = &[
     ("CODE_MAX", Constant::F32(CODE_MAX as f32)),
     ("CODE_ZERO", Constant::I32(CODE_ZERO)),
     ("DIM_VECTORS_MAX", Constant::U32(DIM_MAX as u32 / 16)),
+    ("QUERIES_TILE", Constant::U32(tiles::QUERIES as u32)),
     ("NO_ROW", Constant::U32(NO_ROW)),
     ("SLACK", Constant::F32(SLACK as f32)),
 ];
@@ -109,9 +114,9 @@ static WGSL: Text =
 static CUDA: Text =
     Text { constants: CONSTANTS, text: include_str!("../../../../kernels/similarity_topk.cu") };
 
-/// Scratch of a workgroup of that form: a buffer of rows and a query.
+/// Scratch of a workgroup of the WGSL form: a buffer of rows and a query.
 fn scratch_words(params: &[u32]) -> u64 {
-    let Params { dim, k, .. } = *bytemuck::from_bytes(bytemuck::cast_slice(params));
+    let Params { dim, k, .. } = Params::of(params);
     let room = (2 * k.next_power_of_two()).max(512);
     1 + 3 * u64::from(room) + u64::from(dim)
 }
@@ -212,6 +217,10 @@ pub fn record(recording: &mut Recording, search: &Search<'_>, lists: &Lists<'_>)
 }
 
 impl Params {
+    fn of(words: &[u32]) -> Params {
+        *bytemuck::from_bytes(bytemuck::cast_slice(words))
+    }
+
     /// Index of the first mask word of a query, if there are masks.
     fn mask_first(&self, query: usize) -> Option<usize> {
         match self.masks {

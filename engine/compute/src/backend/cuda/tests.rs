@@ -45,6 +45,27 @@ fn open_with(cache: Option<Arc<InMemory>>) -> Option<Cuda> {
     }
 }
 
+/// Run by [`cards_too_old_are_refused`] in a process of its own, whose card is another.
+#[test]
+#[ignore = "half of another test"]
+fn opened_in_a_process_of_its_own() {
+    println!("refused: {}", Cuda::open(None).err().expect("a card too old"));
+}
+
+#[test]
+fn cards_too_old_are_refused() {
+    let Some(here) = open().filter(|here| here.info.name.contains("played by the host")) else { return };
+    drop(here);
+    let run = std::process::Command::new(std::env::current_exe().expect("this program"))
+        .args(["--exact", "backend::cuda::tests::opened_in_a_process_of_its_own", "--ignored", "--nocapture"])
+        .env("CORTEXKG_CARD_MAJOR", "7")
+        .output()
+        .expect("this program again");
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success(), "{said}");
+    assert!(said.contains("compute capability 7.0, and CUDA kernels want 8.0; wgpu may do"), "{said}");
+}
+
 fn device(backend: Cuda) -> Device {
     Device::over(Box::new(backend), None, &DeviceOptions { choice: DeviceChoice::Cuda, ..Default::default() })
 }
