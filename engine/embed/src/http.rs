@@ -272,12 +272,9 @@ impl Embedder for HttpEmbedder {
         for batch in sent.chunks(self.batch_len_max) {
             let inputs: Vec<&str> = batch.iter().map(|&i| texts[i]).collect();
             for (&i, vector) in batch.iter().zip(self.request(&inputs)?) {
-                let field = || format!("embedding of text {i}");
                 if vector.len() != dim {
-                    return Err(self.wrong(field(), format!("{dim} numbers"), vector.len().to_string()));
-                }
-                if let Some(x) = vector.iter().find(|x| !x.is_finite()) {
-                    return Err(self.wrong(field(), "finite numbers", x.to_string()));
+                    let field = format!("embedding of text {i}");
+                    return Err(self.wrong(field, format!("{dim} numbers"), vector.len().to_string()));
                 }
                 let row = embeddings.row_mut(i);
                 row.copy_from_slice(&vector);

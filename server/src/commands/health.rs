@@ -41,7 +41,8 @@ fn ask(address: SocketAddr) -> anyhow::Result<(bool, String)> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     // The old protocol ends an answer with the connection, so there is nothing to take apart.
-    write!(stream, "GET /health HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    let asked = format!("GET /health HTTP/1.0\r\nHost: {address}\r\n\r\n");
+    stream.write_all(asked.as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| anyhow!("that is no answer of HTTP"))?;
@@ -64,10 +65,15 @@ mod tests {
         let address = listener.local_addr()?;
         let server = std::thread::spawn(move || -> std::io::Result<String> {
             let (mut stream, _) = listener.accept()?;
-            let mut asked = [0; 256];
-            let len = stream.read(&mut asked)?;
+            // To the last of it: a connection that ends with words unread may take the answer with it.
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte)?;
+                asked.extend(byte);
+            }
             stream.write_all(answer.as_bytes())?;
-            Ok(String::from_utf8_lossy(&asked[..len]).into_owned())
+            Ok(String::from_utf8_lossy(&asked).into_owned())
         });
         let told = ask(address);
         assert!(server.join().expect("no panic")?.starts_with("GET /health "));
