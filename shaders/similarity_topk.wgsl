@@ -1,4 +1,4 @@
-// A query and a share of the rows a workgroup. Each codes its query, then goes through its rows, one an invocation: those over the
+// A query and a share of the rows a workgroup. Each codes its query, then goes through its rows, one an invocation (`row_product`): those over the
 // floor are pushed to a buffer that is sorted and cut to the best k when it is full, which raises the floor. `merge` pushes the
 // lists of a query's workgroups to the buffer of the first.
 //
@@ -325,9 +325,10 @@ fn order(low: u32, high: u32, best_first: bool) {
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn scan(
     @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
     @builtin(num_workgroups) groups: vec3<u32>,
+    invocation: Invocation,
 ) {
+    let lane = invocation.lane;
     let shares = shares_of(groups);
     if group.y >= shares {
         return;
@@ -344,9 +345,7 @@ fn scan(
         for (var first = group.y * WORKGROUP_SIZE; first < params.rows; first += shares * WORKGROUP_SIZE) {
             make_room(lane);
             let row = first + lane;
-            if row < params.rows && allowed(query, row) {
-                look_at(row);
-            }
+            look_at(row, row < params.rows && allowed(query, row), invocation);
         }
         cut(lane);
         if lane == 0u {
@@ -359,21 +358,12 @@ fn scan(
     }
 }
 
-// Pushes a row whose upper end is over the floor.
-fn look_at(row: u32) {
-    let vectors = params.dim / 16u;
-    var sums = vec4(0);
-    for (var at = 0u; at < vectors; at++) {
-        let row_codes = codes[row * vectors + at];
-        let own = query_codes[at];
-        sums += vec4(
-            dot4I8Packed(row_codes.x, own.x),
-            dot4I8Packed(row_codes.y, own.y),
-            dot4I8Packed(row_codes.z, own.z),
-            dot4I8Packed(row_codes.w, own.w),
-        );
+// Pushes a row that counts if its upper end is over the floor.
+fn look_at(row: u32, counts: bool, invocation: Invocation) {
+    let sum = row_product(row, counts, invocation);
+    if !counts {
+        return;
     }
-    let sum = (sums.x + sums.y) + (sums.z + sums.w);
     let at = row / BLOCK_ROWS * 3u * BLOCK_ROWS + row % BLOCK_ROWS;
     let step = exactly(factors[at] * query_scale);
     let estimate = exactly(f32(sum - CODE_ZERO * atomicLoad(&code_sum)) * step);

@@ -101,6 +101,8 @@ pub struct DeviceOptions {
     /// Lets `Wgpu` be a program that plays a card, for tests: such programs are slower than the CPU forms, and not right about
     /// large work.
     pub software: bool,
+    /// Lets lanes of `Wgpu` pass each other numbers where the adapter can, unless a test asks for less.
+    pub subgroups: bool,
     /// Where code compiled for a card is kept from one opening to the next; nowhere unless the caller knows a place.
     pub code_cache: Option<Arc<dyn CodeCache>>,
     /// Loses the device when so many submissions are under way: a fault for tests of those who must survive it.
@@ -116,6 +118,7 @@ impl Default for DeviceOptions {
             binding_bytes_max: None,
             simd: Simd::detect(),
             software: false,
+            subgroups: true,
             code_cache: None,
             lost_after: None,
         }
@@ -349,9 +352,10 @@ fn open_backend(
         DeviceChoice::Cpu => Ok((cpu(Form::Fast)?, None)),
         DeviceChoice::CpuReference => Ok((cpu(Form::Reference)?, None)),
         #[cfg(feature = "wgpu")]
-        DeviceChoice::Wgpu => {
-            Ok((Box::new(Wgpu::open(options.software).map_err(|why| no_back_end(&why))?), None))
-        }
+        DeviceChoice::Wgpu => Ok((
+            Box::new(Wgpu::open(options.software, options.subgroups).map_err(|why| no_back_end(&why))?),
+            None,
+        )),
         #[cfg(not(feature = "wgpu"))]
         DeviceChoice::Wgpu => Err(no_back_end("this build has no wgpu back end")),
         #[cfg(feature = "cuda")]

@@ -19,6 +19,8 @@ pub struct Source {
     pub target: Target,
     /// What it is made of, in order: shared texts, then its own.
     pub parts: &'static [&'static Text],
+    /// The same in WGSL for devices whose lanes pass each other numbers, if that is worth a text of its own.
+    pub subgroup_parts: Option<&'static [&'static Text]>,
     /// Entry points that a dispatch runs one after the other, each over the whole grid.
     pub entries: &'static [&'static str],
     /// Name of the parameter that says how often the entries are run, with the parameter `step` raised by one each time; once
@@ -94,6 +96,7 @@ impl Source {
         Source {
             target: Target::Wgsl,
             parts,
+            subgroup_parts: None,
             entries: &["main"],
             rounds: None,
             scratch: Scratch::None,
@@ -111,6 +114,16 @@ impl Source {
     /// what they bind; before those in CUDA stand the language of all of them and a struct `Arguments`, which holds a pointer for
     /// each binding, one to scratch if there is any, and the parameters.
     pub fn text(&self, kernel: &Kernel) -> String {
+        self.text_of(kernel, self.parts)
+    }
+
+    /// The whole text for a device whose lanes pass each other numbers. The language asks for a directive `enable subgroups` in
+    /// front, which naga 30 does not know.
+    pub fn text_with_subgroups(&self, kernel: &Kernel) -> String {
+        self.text_of(kernel, self.subgroup_parts.unwrap_or(self.parts))
+    }
+
+    fn text_of(&self, kernel: &Kernel, parts: &[&Text]) -> String {
         let size: u32 = kernel.workgroup.iter().product();
         let mut text = String::new();
         self.declare(&mut text, "WORKGROUP_SIZE", Constant::U32(size));
@@ -118,7 +131,7 @@ impl Source {
             text.push_str(include_str!("../../../kernels/shared/cuda.cuh"));
             self.declare_arguments(&mut text, kernel);
         }
-        for part in self.parts {
+        for part in parts {
             for &(name, constant) in part.constants {
                 self.declare(&mut text, name, constant);
             }

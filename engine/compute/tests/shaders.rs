@@ -5,31 +5,44 @@ use std::collections::BTreeSet;
 
 use cortexkg_compute::{Element, KERNELS, Kernel, Scratch, Source, Target};
 use naga::front::wgsl;
-use naga::valid::{Capabilities, ValidationFlags, Validator};
+use naga::valid::{
+    Capabilities, ShaderStages as NagaStages, SubgroupOperationSet, ValidationFlags, Validator,
+};
 use naga::{AddressSpace, Module, Scalar, ScalarKind, ShaderStage, StorageAccess, TypeInner, VectorSize};
 
-/// Kernels with a WGSL form, and what naga makes of it.
+/// Kernels with a WGSL form, and what naga makes of it; of two forms if there is one for subgroups.
 fn parsed() -> Vec<(&'static Kernel, &'static Source, Module)> {
-    let forms = KERNELS.iter().filter_map(|&kernel| Some((kernel, kernel.source(Target::Wgsl).ok()?)));
-    forms
-        .map(|(kernel, source)| {
-            let text = source.text(kernel);
+    let mut parsed = Vec::new();
+    for &kernel in KERNELS {
+        let Ok(source) = kernel.source(Target::Wgsl) else { continue };
+        let by_subgroups = source.subgroup_parts.map(|_| source.text_with_subgroups(kernel));
+        for text in [source.text(kernel)].into_iter().chain(by_subgroups) {
             let module = wgsl::parse_str(&text)
                 .unwrap_or_else(|error| panic!("{}: {}", kernel.name, error.emit_to_string(&text)));
-            (kernel, source, module)
-        })
-        .collect()
+            parsed.push((kernel, source, module));
+        }
+    }
+    parsed
 }
 
 #[test]
 fn naga_validates_every_text() {
+    let mut by_subgroups = 0;
     for (kernel, source, module) in parsed() {
-        // No capability beyond what every adapter has.
+        // No capability beyond what every adapter has, but for the texts that say so.
         let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
+        if validator.validate(&module).is_ok() {
+            continue;
+        }
+        by_subgroups += 1;
+        let mut validator = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP);
+        validator.subgroup_stages(NagaStages::COMPUTE).subgroup_operations(SubgroupOperationSet::all());
         if let Err(error) = validator.validate(&module) {
-            panic!("{}: {}", kernel.name, error.emit_to_string(&source.text(kernel)));
+            panic!("{}: {}", kernel.name, error.emit_to_string(&source.text_with_subgroups(kernel)));
         }
     }
+    let said = KERNELS.iter().filter_map(|kernel| kernel.source(Target::Wgsl).ok()?.subgroup_parts);
+    assert_eq!(by_subgroups, said.count());
 }
 
 /// If a scalar is that of an element.

@@ -70,9 +70,10 @@ struct Read {
 }
 
 impl Wgpu {
-    /// Opens the best adapter there is, a program that plays a card if `software` allows it, or says why there is none.
-    pub fn open(software: bool) -> std::result::Result<Self, String> {
-        let adapter::Opened { name, device, queue } = adapter::open(software)?;
+    /// Opens the best adapter there is, a program that plays a card if `software` allows it, or says why there is none. Its lanes
+    /// pass each other numbers if they can and `subgroups` lets them.
+    pub fn open(software: bool, subgroups: bool) -> std::result::Result<Self, String> {
+        let adapter::Opened { name, device, queue } = adapter::open(software, subgroups)?;
         let faults = Faults::of(&device);
         let binding_bytes_max = adapter::binding_bytes_max(&device.limits());
         let (name, targets) = (format!("wgpu ({name})"), vec![Target::Wgsl]);

@@ -82,7 +82,8 @@ pub static KERNEL: Kernel = Kernel {
         Source {
             entries: &["scan", "merge"],
             scratch: Scratch::Workgroup(scratch_words),
-            ..Source::wgsl(&[&rotation::WGSL, &WGSL])
+            subgroup_parts: Some(&[&rotation::WGSL, &PRODUCT_BY_SUBGROUPS, &WGSL]),
+            ..Source::wgsl(&[&rotation::WGSL, &PRODUCT, &WGSL])
         },
         Source {
             entries: &["code", "scan", "merge"],
@@ -110,7 +111,13 @@ const CONSTANTS: &[(&str, Constant)] = &[
 /// Own part of the WGSL form.
 static WGSL: Text =
     Text { constants: CONSTANTS, text: include_str!("../../../../shaders/similarity_topk.wgsl") };
-/// And of the CUDA form.
+/// How it multiplies a row with a query: an invocation for itself.
+static PRODUCT: Text =
+    Text { constants: &[], text: include_str!("../../../../shaders/shared/row_product.wgsl") };
+/// And lanes together.
+static PRODUCT_BY_SUBGROUPS: Text =
+    Text { constants: &[], text: include_str!("../../../../shaders/shared/row_product_subgroups.wgsl") };
+/// Own part of the CUDA form.
 static CUDA: Text =
     Text { constants: CONSTANTS, text: include_str!("../../../../kernels/similarity_topk.cu") };
 

@@ -74,20 +74,25 @@ pub(super) fn binding_bytes_max(limits: &wgpu::Limits) -> u64 {
     limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) & !3
 }
 
-/// Opens the first adapter that lets itself be opened, or says why none does.
-pub(super) fn open(software: bool) -> Result<Opened, String> {
+/// Fewest lanes of a subgroup that texts want.
+const SUBGROUP_LANES_MIN: u32 = 4;
+
+/// Opens the first adapter that lets itself be opened, or says why none does: programs too where `software` allows it, and without
+/// subgroups unless they are wanted.
+pub(super) fn open(software: bool, subgroups: bool) -> Result<Opened, String> {
     let adapters = found();
     if adapters.is_empty() {
         return Err("no graphics driver was found".to_owned());
     }
     let mut refused = Vec::new();
     for adapter in adapters {
-        let AdapterFound { name, software: is_software, .. } = describe(&adapter);
+        let AdapterFound { name, software: is_software, subgroup_lanes, .. } = describe(&adapter);
         if is_software && !software {
             refused.push(format!("{name}: a program that plays a card, for tests alone"));
             continue;
         }
-        let wanted = Features::SUBGROUP | Features::SHADER_F16 | TIMESTAMPS;
+        let subgroups = subgroups && subgroup_lanes.is_some_and(|[fewest, _]| fewest >= SUBGROUP_LANES_MIN);
+        let wanted = TIMESTAMPS | if subgroups { Features::SUBGROUP } else { Features::empty() };
         let descriptor = DeviceDescriptor {
             label: None,
             required_features: adapter.features() & wanted,

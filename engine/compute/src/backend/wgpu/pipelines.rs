@@ -4,8 +4,8 @@
 
 use wgpu::{
     BindGroupLayout, BindGroupLayoutDescriptor, BindGroupLayoutEntry, BindingType, BufferBindingType,
-    ComputePipeline, ComputePipelineDescriptor, Device, PipelineCompilationOptions, PipelineLayoutDescriptor,
-    ShaderModuleDescriptor, ShaderSource, ShaderStages,
+    ComputePipeline, ComputePipelineDescriptor, Device, Features, PipelineCompilationOptions,
+    PipelineLayoutDescriptor, ShaderModuleDescriptor, ShaderSource, ShaderStages,
 };
 
 use crate::kernel::{Kernel, Target};
@@ -61,7 +61,11 @@ pub(super) fn prepare(
         bind_group_layouts: &[Some(&arrays), Some(params)],
         immediate_size: 0,
     });
-    let text = ShaderSource::Wgsl(source.text(kernel).into());
+    let text = match device.features().contains(Features::SUBGROUP) {
+        true => source.text_with_subgroups(kernel),
+        false => source.text(kernel),
+    };
+    let text = ShaderSource::Wgsl(text.into());
     let module = device.create_shader_module(ShaderModuleDescriptor { label, source: text });
     let pipeline = |&entry: &&str| {
         device.create_compute_pipeline(&ComputePipelineDescriptor {
