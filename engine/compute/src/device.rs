@@ -331,6 +331,34 @@ impl Device {
         self.backend.wait(receipt)
     }
 
+    /// Runs as many recordings as there are items, each submitted before the one before it is waited for: while a card works on one,
+    /// the host records the next and takes what the last one read. `record` says what a recording's reads are to be taken with.
+    pub fn run_ahead<I, W>(
+        &mut self,
+        items: impl IntoIterator<Item = I>,
+        mut record: impl FnMut(&mut Device, I) -> Result<(Recording, W)>,
+        mut take: impl FnMut(Reads, W),
+    ) -> Result<()> {
+        let mut under_way = None;
+        let mut outcome = Ok(());
+        for item in items {
+            let next = record(self, item)
+                .and_then(|(recording, with)| self.submit(recording).map(|receipt| (receipt, with)));
+            let before = under_way.take().map_or(Ok(()), |before| self.take(before, &mut take));
+            outcome = before.and(next.map(|next| under_way = Some(next)));
+            if outcome.is_err() {
+                break;
+            }
+        }
+        // What is under way is waited for whatever happened: nobody else will.
+        outcome.and(under_way.map_or(Ok(()), |last| self.take(last, &mut take)))
+    }
+
+    fn take<W>(&mut self, (receipt, with): (Receipt, W), take: &mut impl FnMut(Reads, W)) -> Result<()> {
+        take(self.wait(receipt)?, with);
+        Ok(())
+    }
+
     /// Submits and waits.
     pub fn run(&mut self, recording: Recording) -> Result<Reads> {
         let receipt = self.submit(recording)?;

@@ -126,6 +126,40 @@ fn wait_in_any_order(device: &mut Device) {
 }
 
 #[test]
+fn what_runs_ahead_is_taken_in_order_and_to_the_end_whatever_fails() {
+    on_each(1 << 20, run_ahead);
+}
+
+fn run_ahead(device: &mut Device) {
+    let buffer = device.create::<u32>("counter", 1).expect("memory");
+    let mut run = |refused: u32| {
+        let mut taken = Vec::new();
+        let done = device.run_ahead(
+            0..5u32,
+            |device, item| {
+                if item == refused {
+                    return Err(device.create::<u64>("too much", 1 << 20).expect_err("over the budget"));
+                }
+                let mut recording = Recording::new();
+                recording.write(&buffer, 0, &[10 * item]);
+                let read = recording.read_all(&buffer);
+                Ok((recording, (item, read)))
+            },
+            |reads, (item, read)| taken.push((item, reads.get(&read)[0])),
+        );
+        (done, taken)
+    };
+    let (done, taken) = run(u32::MAX);
+    assert!(done.is_ok());
+    assert_eq!(taken, [(0, 0), (1, 10), (2, 20), (3, 30), (4, 40)]);
+    // What was under way when one could not be recorded is taken all the same.
+    let (done, taken) = run(3);
+    assert!(matches!(done, Err(Error::OutOfMemory { .. } | Error::BufferTooLarge { .. })), "{done:?}");
+    assert_eq!(taken, [(0, 0), (1, 10), (2, 20)]);
+    assert!(run(0).1.is_empty());
+}
+
+#[test]
 fn a_lost_device_says_so_and_stays_lost() {
     let options = DeviceOptions { choice: DeviceChoice::Cpu, lost_after: Some(3), ..Default::default() };
     let mut device = Device::open(&options).expect("the CPU");

@@ -1,7 +1,8 @@
 //! The CUDA player: NVIDIA cards, through the driver and the run-time compiler that are found when it opens.
 //!
 //! Nothing of CUDA is needed to build it or to start a program that has it. A recording becomes work in one stream: what it writes
-//! is copied by way of the driver's own staging, what it reads is gathered on the card and comes back in one copy to pinned memory.
+//! is copied from pinned memory, what it reads is gathered on the card and comes back in one copy to pinned memory; so several
+//! recordings are under way at once, and nobody waits before it is asked for.
 //! Memory is taken and freed in the order of the stream, so what is under way still has what it uses. The back end knows no kernel:
 //! texts are compiled for the card at hand when they are first wanted, and kept as long as the device, or longer in a cache that
 //! whoever opens it brings; a kernel takes one struct, its `Arguments`, by value.
@@ -13,6 +14,7 @@ mod arguments;
 mod cards;
 mod kept;
 mod nvrtc;
+mod pinned;
 
 use std::collections::HashMap;
 use std::panic::catch_unwind;
@@ -30,6 +32,7 @@ use cudarc::nvrtc::Ptx;
 pub use self::cards::{CardFound, cards};
 
 use self::arguments::Arguments;
+use self::pinned::{Pinned, Spares, WRITTEN_BYTES_MAX};
 use super::{Backend, BackendInfo, Reads, Receipt};
 use crate::aligned::AlignedBytes;
 use crate::buffer::{AnyBuffer, BufferId};
@@ -69,7 +72,7 @@ pub(crate) struct Cuda {
     /// Where reads are gathered. Submissions follow one another, so one does for all.
     gathered: Option<CudaSlice<u8>>,
     /// Pinned memory that no submission uses.
-    spare: Option<PinnedHostSlice<u8>>,
+    spares: Spares,
     pending: HashMap<u64, Pending>,
     submissions: u64,
     lost: Option<String>,
@@ -84,13 +87,13 @@ struct Prepared {
     resident: u32,
 }
 
-/// A submission under way. It is kept until `done`, since the card writes to `read` before.
+/// A submission under way. It is kept until `done`, since the card reads and writes pinned memory before.
 struct Pending {
     begun: CudaEvent,
     done: CudaEvent,
     /// Bytes of each read.
     lens: Vec<usize>,
-    read: Option<PinnedHostSlice<u8>>,
+    pinned: Pinned,
 }
 
 impl Cuda {
@@ -133,7 +136,7 @@ impl Cuda {
             targets: vec![Target::Cuda],
         };
         let (buffers, kernels, pending) = (HashMap::new(), HashMap::new(), HashMap::new());
-        let (scratch, gathered, spare) = (None, None, None);
+        let (scratch, gathered, spares) = (None, None, Spares::default());
         Ok(Cuda {
             info,
             capability: (major, minor),
@@ -146,7 +149,7 @@ impl Cuda {
             kernels,
             scratch,
             gathered,
-            spare,
+            spares,
             pending,
             submissions: 0,
             lost: None,
@@ -269,14 +272,15 @@ impl Cuda {
         self.buffers.get(&id).unwrap_or_else(|| panic!("{id:?} was destroyed, this is a bug"))
     }
 
-    /// Puts a command into the stream; reads go to `gathered` from `read_bytes` on.
-    fn enqueue(&mut self, command: &Command, read_bytes: &mut usize) -> std::result::Result<(), DriverError> {
+    /// Puts a command into the stream; reads go to `gathered`, where `pinned` has them later.
+    fn enqueue(&mut self, command: &Command, pinned: &mut Pinned) -> std::result::Result<(), DriverError> {
         match command {
             Command::Write { target, offset, bytes } => {
                 let buffer = self.buffers.get_mut(&target.id);
                 let buffer = buffer.unwrap_or_else(|| panic!("{target} was destroyed, this is a bug"));
                 // Of memory that is not pinned the driver has made a copy when this returns.
-                self.stream.memcpy_htod(&bytes[..], &mut buffer.slice_mut(*offset..offset + bytes.len()))
+                let kept = pinned.keep(bytes)?;
+                self.stream.memcpy_htod(kept, &mut buffer.slice_mut(*offset..offset + bytes.len()))
             }
             Command::Copy { source, source_offset, target, target_offset, len } => {
                 let both = self.buffers.get_disjoint_mut([&source.id, &target.id]);
@@ -292,9 +296,7 @@ impl Cuda {
                 }
                 let from = self.buffers[&source.id].slice(*offset..offset + len);
                 let gathered = self.gathered.as_mut().expect("made for all reads; this is a bug");
-                let to = *read_bytes..*read_bytes + len;
-                *read_bytes = to.end;
-                self.stream.memcpy_dtod(&from, &mut gathered.slice_mut(to))
+                self.stream.memcpy_dtod(&from, &mut gathered.slice_mut(pinned.read_next(*len)))
             }
             Command::Dispatch { kernel, params, buffers } => self.dispatch(kernel, params, buffers),
             Command::Repeat { .. } => unreachable!("play unrolls repeats, this is a bug"),
@@ -345,42 +347,35 @@ impl Cuda {
         Ok(())
     }
 
-    /// Pinned memory of at least so many bytes.
-    fn pinned(&mut self, bytes: usize) -> Result<PinnedHostSlice<u8>> {
-        if let Some(spare) = self.spare.take_if(|spare| spare.len() >= bytes) {
-            return Ok(spare);
-        }
-        let bytes = bytes.next_power_of_two().max(1 << 16);
-        // SAFETY: it is looked at only where the card has written. No flags: hosts read it, so it must be cached.
-        let made = unsafe { self.context.alloc_pinned_with_flags(bytes, 0) };
-        self.granted("readback", bytes as u64, made)
+    /// Pinned memory of at least so many bytes, if it is any.
+    fn pinned(&mut self, bytes: usize) -> Result<Option<PinnedHostSlice<u8>>> {
+        let made = self.spares.take(bytes, &self.context);
+        self.granted("pinned", bytes as u64, made)
     }
 
-    /// All of a recording in the stream, between two events. On failure too, nothing uses `read` any more.
+    /// All of a recording in the stream, between two events. On failure too, nothing uses pinned memory any more.
     fn play(
         &mut self,
         recording: &Recording,
-        mut read: Option<PinnedHostSlice<u8>>,
+        mut pinned: Pinned,
     ) -> std::result::Result<Pending, DriverError> {
         let timed = Some(CUevent_flags::CU_EVENT_DEFAULT);
         let mut lens = Vec::new();
         let mut enqueue_all = || {
             let begun = self.stream.record_event(timed)?;
-            let mut read_bytes = 0;
             recording.play(|command| {
                 if let Command::Read { len, .. } = command {
                     lens.push(*len);
                 }
-                self.enqueue(command, &mut read_bytes)
+                self.enqueue(command, &mut pinned)
             })?;
-            if let (Some(read), Some(gathered)) = (&mut read, &self.gathered) {
-                let to = &mut read.as_mut_slice()?[..read_bytes];
-                self.stream.memcpy_dtoh(&gathered.slice(..read_bytes), to)?;
+            if let (Some(to), Some(gathered)) = (pinned.read_place()?, &self.gathered) {
+                self.stream.memcpy_dtoh(&gathered.slice(..to.len()), to)?;
             }
             Ok((begun, self.stream.record_event(timed)?))
         };
         match enqueue_all() {
-            Ok((begun, done)) => Ok(Pending { begun, done, lens, read }),
+            Ok((begun, done)) => Ok(Pending { begun, done, lens, pinned }),
             Err(error) => {
                 // The copy may be under way; of a second failure nothing more can be made.
                 _ = self.stream.synchronize();
@@ -391,19 +386,16 @@ impl Cuda {
 
     /// What a submission read, once it is done.
     fn finish(&mut self, pending: Pending) -> std::result::Result<Reads, DriverError> {
-        let Pending { begun, done, lens, read } = pending;
+        let Pending { begun, done, lens, pinned } = pending;
         done.synchronize()?;
         let mut reads = Reads { parts: Vec::new(), device_ns: Some((begun.elapsed_ms(&done)? * 1e6) as u64) };
-        let mut rest: &[u8] = match &read {
-            Some(read) => read.as_slice()?,
-            None => &[],
-        };
+        let mut rest = pinned.bytes_read()?;
         for len in lens {
             let (own, after) = rest.split_at(len);
             reads.parts.push(AlignedBytes::copy_of(own));
             rest = after;
         }
-        self.spare = read.or(self.spare.take());
+        self.spares.put_back(pinned);
         Ok(reads)
     }
 }
@@ -467,16 +459,22 @@ impl Backend for Cuda {
 
     fn submit(&mut self, recording: Recording) -> Result<Receipt> {
         self.check()?;
-        let read_bytes = |command: &Command| match command {
-            Command::Read { len, .. } => *len,
-            _ => 0,
-        };
-        let bytes: usize = recording.commands().iter().map(read_bytes).sum();
+        let (mut read_bytes, mut written_bytes) = (0, 0);
+        recording.play(|command| {
+            match command {
+                Command::Read { len, .. } => read_bytes += len,
+                Command::Write { bytes, .. } => written_bytes += bytes.len(),
+                _ => {}
+            }
+            Ok::<(), Error>(())
+        })?;
         let scratch_bytes = self.scratch_bytes(&recording)?;
         self.at_least("scratch", scratch_bytes, |cuda| &mut cuda.scratch)?;
-        self.at_least("readback", bytes as u64, |cuda| &mut cuda.gathered)?;
-        let read = (bytes > 0).then(|| self.pinned(bytes)).transpose()?;
-        let played = self.play(&recording, read);
+        self.at_least("readback", read_bytes as u64, |cuda| &mut cuda.gathered)?;
+        let read = self.pinned(read_bytes)?;
+        // More is left to the driver.
+        let written = self.pinned(if written_bytes <= WRITTEN_BYTES_MAX { written_bytes } else { 0 })?;
+        let played = self.play(&recording, Pinned::new(read, written));
         let pending = self.settle(played)?;
         self.submissions += 1;
         self.pending.insert(self.submissions, pending);

@@ -5,6 +5,7 @@
 //! of rows cannot be told apart by their codes, every row is scored.
 
 use crate::Result;
+use crate::backend::Reads;
 use crate::device::Device;
 use crate::index::Search;
 use crate::index::rows::{Rows, Scratch, masks_within, room};
@@ -12,7 +13,7 @@ use crate::index::settling::{Candidate, Settling};
 use crate::kernels::shared::ranked::NO_ROW;
 use crate::kernels::similarity_topk::{self, K_MAX, Lists, Masks, mask_words};
 use crate::parallel::map_in_parallel;
-use crate::recording::Recording;
+use crate::recording::{Readback, Recording};
 use std::borrow::Cow;
 
 /// Rows listed at first for so many wanted ones: enough for nearly every query on embeddings of texts.
@@ -25,6 +26,9 @@ const LEFT_PART: usize = 16;
 
 /// Queries whose lists one task settles.
 const TASK_QUERIES: usize = 16;
+
+/// Queries that a card takes at once: enough to fill it, and few enough that hosts settle some of a large batch while it lists others.
+const CARD_QUERIES: usize = 512;
 
 /// The queries of a search, as a device takes them.
 struct Asked<'a> {
@@ -56,9 +60,12 @@ pub(super) fn scan(
     let count = asked.settlings.len();
     let mut left: Vec<usize> = (0..count).collect();
     let Some(originals) = search.originals else {
-        let listed = asked.list(rows, device, &left, listed_at_first(search.k))?;
-        let lists = listed.iter().zip(&asked.settlings).map(|(listed, of)| of.estimated(&listed.rows));
-        return Ok(lists.collect());
+        let mut lists = Vec::with_capacity(count);
+        asked.list(rows, device, &left, listed_at_first(search.k), |some, listed| {
+            let settlings = some.iter().map(|of| &asked.settlings[*of]);
+            lists.extend(settlings.zip(listed).map(|(of, listed)| of.estimated(&listed.rows)));
+        })?;
+        return Ok(lists);
     };
     let query = |of: usize| &search.queries[of * dim..][..dim];
     let mut lists = vec![Vec::new(); count];
@@ -67,21 +74,23 @@ pub(super) fn scan(
     let mut steps = vec![first, (8 * first).min(K_MAX), K_MAX];
     steps.dedup();
     for listed_max in steps {
-        let listed = asked.list(rows, device, &left, listed_max)?;
-        let pairs: Vec<(usize, Listed)> = left.iter().copied().zip(listed).collect();
-        let settled = map_in_parallel(&pairs, TASK_QUERIES, |pairs| {
-            let settle = |(of, listed): &(usize, Listed)| {
-                asked.settlings[*of].settle(originals, query(*of), &listed.rows, listed.unlisted)
-            };
-            pairs.iter().map(settle).collect()
-        });
-        left.clear();
-        for ((of, _), settled) in pairs.into_iter().zip(settled) {
-            match settled {
-                Some(list) => lists[of] = list,
-                None => left.push(of),
+        let mut still_left = Vec::new();
+        asked.list(rows, device, &left, listed_max, |some, listed| {
+            let pairs: Vec<(usize, Listed)> = some.iter().copied().zip(listed).collect();
+            let settled = map_in_parallel(&pairs, TASK_QUERIES, |pairs| {
+                let settle = |(of, listed): &(usize, Listed)| {
+                    asked.settlings[*of].settle(originals, query(*of), &listed.rows, listed.unlisted)
+                };
+                pairs.iter().map(settle).collect()
+            });
+            for ((of, _), settled) in pairs.into_iter().zip(settled) {
+                match settled {
+                    Some(list) => lists[of] = list,
+                    None => still_left.push(of),
+                }
             }
-        }
+        })?;
+        left = still_left;
         if listed_max == first {
             let many = left.len() * LEFT_PART > count;
             rows.listed_lately = if many { (2 * first).min(K_MAX) } else { rows.listed_lately / 16 * 15 };
@@ -97,6 +106,12 @@ pub(super) fn scan(
     Ok(lists)
 }
 
+impl Default for Listed {
+    fn default() -> Self {
+        Listed { rows: Vec::new(), unlisted: f32::NEG_INFINITY }
+    }
+}
+
 impl<'a> Asked<'a> {
     fn new(rows: &Rows, search: &Search<'a>, masks: Vec<Vec<u64>>) -> Self {
         let queries = rows.padded(search.queries);
@@ -106,96 +121,127 @@ impl<'a> Asked<'a> {
         Asked { queries, settlings, masks, padded }
     }
 
-    /// For some of the queries, the `listed_max` rows of the highest upper ends.
+    /// For some of the queries, the `listed_max` rows of the highest upper ends, told as they come, in order.
     fn list(
         &self,
         rows: &mut Rows,
         device: &mut Device,
         some: &[usize],
         listed_max: usize,
-    ) -> Result<Vec<Listed>> {
+        mut take: impl FnMut(&[usize], Vec<Listed>),
+    ) -> Result<()> {
         // A batch of queries, and of their lists, must fit a buffer.
         let longest = 4 * self.padded.max(listed_max) as u64;
-        let together =
-            (device.info().binding_bytes_max / longest).clamp(1, some.len().max(1) as u64) as usize;
-        let mut lists = Vec::with_capacity(some.len());
-        for some in some.chunks(together) {
-            lists.extend(self.list_together(rows, device, some, listed_max)?);
+        let fitting = (device.info().binding_bytes_max / longest).clamp(1, u32::MAX.into()) as usize;
+        let is_card = device.info().threads == 0;
+        let together = if is_card { fitting.min(CARD_QUERIES) } else { fitting };
+        let shards = rows.parts().0.count();
+        if shards == 0 {
+            take(some, vec![Listed::default(); some.len()]);
         }
-        Ok(lists)
+        let batches = some.chunks(together).flat_map(|some| (0..shards).map(move |shard| (some, shard)));
+        let mut lists: Vec<Listed> = Vec::new();
+        device.run_ahead(
+            batches,
+            |device, (some, shard)| {
+                let (recording, listing) = self.record(rows, device, some, shard, listed_max)?;
+                Ok((recording, (some, shard, listing)))
+            },
+            |reads, (some, shard, listing)| {
+                if shard == 0 {
+                    lists = vec![Listed::default(); some.len()];
+                }
+                listing.add_to(&mut lists, &reads, listed_max);
+                if shard + 1 == shards {
+                    let order =
+                        |a: &Candidate, b: &Candidate| b.upper.total_cmp(&a.upper).then(a.row.cmp(&b.row));
+                    if shards > 1 {
+                        lists.iter_mut().for_each(|list| list.rows.sort_unstable_by(order));
+                    }
+                    take(some, std::mem::take(&mut lists));
+                }
+            },
+        )
     }
 
-    fn list_together(
+    /// A search of one shard for some of the queries.
+    fn record(
         &self,
         rows: &mut Rows,
         device: &mut Device,
         some: &[usize],
-        listed_max: usize,
-    ) -> Result<Vec<Listed>> {
-        let (count, k) = (some.len(), listed_max);
+        shard: usize,
+        k: usize,
+    ) -> Result<(Recording, Listing)> {
+        let count = some.len();
         let queries: Vec<f32> =
             some.iter().flat_map(|of| &self.queries[of * self.padded..][..self.padded]).copied().collect();
         let floors: Vec<f32> = some.iter().map(|of| self.settlings[*of].least()).collect();
-        let mut lists = vec![Listed { rows: Vec::new(), unlisted: f32::NEG_INFINITY }; count];
-        let (parts, scratch) = rows.parts();
-        let mut shards = 0;
-        for (shard, first, shard_rows) in parts {
-            shards += 1;
-            let words = first / 64..first / 64 + mask_words(shard_rows);
-            let masks: Vec<&[u64]> = match self.masks.as_slice() {
-                [] => Vec::new(),
-                [shared] => vec![&shared[words]],
-                masks => some.iter().map(|of| &masks[*of][words.clone()]).collect(),
-            };
-            let bits = masks.concat();
-            let Scratch { queries: probes, masks: mask, ids, scores, estimates, floors: least, .. } =
-                &mut *scratch;
-            let probes = room(device, probes, "queries", queries.len())?;
-            let mask = room(device, mask, "row masks", bits.len())?;
-            let least = room(device, least, "floors", count)?;
-            let ids = room(device, ids, "top ids", count * k)?;
-            let uppers = room(device, scores, "top scores", count * k)?;
-            let estimates = room(device, estimates, "top estimates", count * k)?;
-            let mut recording = Recording::new();
-            recording.write(probes, 0, &queries);
-            recording.write(mask, 0, &bits);
-            recording.write(least, 0, &floors);
-            let search = similarity_topk::Search {
-                shard,
-                rows: shard_rows,
-                row_base: first as u32,
-                queries: probes,
-                query_count: count,
-                masks: match self.masks.len() {
-                    0 => Masks::None,
-                    1 => Masks::Shared(mask),
-                    _ => Masks::PerQuery(mask),
-                },
-                floors: least,
-                k,
-            };
-            similarity_topk::record(&mut recording, &search, &Lists { ids, uppers, estimates });
-            let (ids, uppers) = (recording.read(ids, 0, count * k), recording.read(uppers, 0, count * k));
-            let estimates = recording.read(estimates, 0, count * k);
-            let reads = device.run(recording)?;
-            let (ids, uppers, estimates) = (reads.get(&ids), reads.get(&uppers), reads.get(&estimates));
-            for (query, list) in lists.iter_mut().enumerate() {
-                let places = (query * k..(query + 1) * k).take_while(|place| ids[*place] != NO_ROW);
-                let before = list.rows.len();
-                list.rows.extend(places.map(|place| Candidate {
-                    row: ids[place],
-                    upper: uppers[place],
-                    estimate: estimates[place],
-                }));
-                if list.rows.len() - before == k {
-                    list.unlisted = list.unlisted.max(list.rows[list.rows.len() - 1].upper);
-                }
+        let (mut parts, scratch) = rows.parts();
+        let (shard, first, shard_rows) = parts.nth(shard).expect("one of those counted; this is a bug");
+        let words = first / 64..first / 64 + mask_words(shard_rows);
+        let masks: Vec<&[u64]> = match self.masks.as_slice() {
+            [] => Vec::new(),
+            [shared] => vec![&shared[words]],
+            masks => some.iter().map(|of| &masks[*of][words.clone()]).collect(),
+        };
+        let bits = masks.concat();
+        let Scratch { queries: probes, masks: mask, ids, scores, estimates, floors: least, .. } = scratch;
+        let probes = room(device, probes, "queries", queries.len())?;
+        let mask = room(device, mask, "row masks", bits.len())?;
+        let least = room(device, least, "floors", count)?;
+        let ids = room(device, ids, "top ids", count * k)?;
+        let uppers = room(device, scores, "top scores", count * k)?;
+        let estimates = room(device, estimates, "top estimates", count * k)?;
+        let mut recording = Recording::new();
+        recording.write(probes, 0, &queries);
+        recording.write(mask, 0, &bits);
+        recording.write(least, 0, &floors);
+        let search = similarity_topk::Search {
+            shard,
+            rows: shard_rows,
+            row_base: first as u32,
+            queries: probes,
+            query_count: count,
+            masks: match self.masks.len() {
+                0 => Masks::None,
+                1 => Masks::Shared(mask),
+                _ => Masks::PerQuery(mask),
+            },
+            floors: least,
+            k,
+        };
+        similarity_topk::record(&mut recording, &search, &Lists { ids, uppers, estimates });
+        let ids = recording.read(ids, 0, count * k);
+        let (uppers, estimates) =
+            (recording.read(uppers, 0, count * k), recording.read(estimates, 0, count * k));
+        Ok((recording, Listing { ids, uppers, estimates }))
+    }
+}
+
+/// What a search of one shard reads, `[queries][k]` each.
+struct Listing {
+    ids: Readback<u32>,
+    uppers: Readback<f32>,
+    estimates: Readback<f32>,
+}
+
+impl Listing {
+    /// Adds the rows of each query to its list.
+    fn add_to(&self, lists: &mut [Listed], reads: &Reads, k: usize) {
+        let (ids, uppers, estimates) =
+            (reads.get(&self.ids), reads.get(&self.uppers), reads.get(&self.estimates));
+        for (query, list) in lists.iter_mut().enumerate() {
+            let places = (query * k..(query + 1) * k).take_while(|place| ids[*place] != NO_ROW);
+            let before = list.rows.len();
+            list.rows.extend(places.map(|place| Candidate {
+                row: ids[place],
+                upper: uppers[place],
+                estimate: estimates[place],
+            }));
+            if list.rows.len() - before == k {
+                list.unlisted = list.unlisted.max(list.rows[list.rows.len() - 1].upper);
             }
         }
-        if shards > 1 {
-            let order = |a: &Candidate, b: &Candidate| b.upper.total_cmp(&a.upper).then(a.row.cmp(&b.row));
-            lists.iter_mut().for_each(|list| list.rows.sort_unstable_by(order));
-        }
-        Ok(lists)
     }
 }

@@ -6,7 +6,7 @@ use cudarc::driver::DriverError;
 use cudarc::driver::sys::CUresult;
 
 use super::kept::tests::InMemory;
-use super::{Arguments, Backend as _, Cuda, kept};
+use super::{Arguments, Backend as _, Cuda, kept, pinned};
 use crate::device::{Device, DeviceChoice, DeviceOptions};
 use crate::kernels::shared::plasticity::WEIGHT_MAX;
 use crate::kernels::{KERNELS, graph_levels, similarity_topk, weight_decay};
@@ -104,6 +104,24 @@ fn history(device: &mut Device) -> Vec<Vec<u32>> {
     device.destroy(copy);
     device.destroy(buffer);
     found
+}
+
+#[test]
+fn what_is_written_arrives_however_long_it_is() {
+    let Some(mut device) = open().map(device) else { return };
+    let (mut under_way, mut draw) = (Vec::new(), Draw::new(3));
+    // The last is more than is kept pinned; all are under way at once.
+    for words in [1, 1 << 14, 5, 1 << 17, (pinned::WRITTEN_BYTES_MAX >> 2) + 1] {
+        let values = draw.many(words, |draw| draw.bits() as u32);
+        let buffer = device.create::<u32>("values", words).expect("memory");
+        let mut recording = Recording::new();
+        recording.write(&buffer, 0, &values);
+        let read = recording.read_all(&buffer);
+        under_way.push((values, read, device.submit(recording).expect("a write")));
+    }
+    for (values, read, receipt) in under_way {
+        assert!(device.wait(receipt).expect("a read").get(&read) == values, "{} words", values.len());
+    }
 }
 
 #[test]

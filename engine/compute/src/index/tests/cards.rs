@@ -33,7 +33,8 @@ fn answers(device: &mut Device, way: Way) -> Vec<Answer> {
     let mut index = small_index(device, DIM);
     let mut values = Vec::new();
     let mut answers = Vec::new();
-    for count in [1, 40, 900] {
+    // A card takes so many queries in several goes.
+    for (count, asked) in [(1, 9), (40, 9), (900, 1_100)] {
         let clusters = Clusters::new(draw, 20, DIM);
         let first = values.len() / DIM;
         let fresh = halves(&clusters.draw(draw, count));
@@ -43,7 +44,7 @@ fn answers(device: &mut Device, way: Way) -> Vec<Answer> {
         let gone = draw.below(rows) as u32;
         index.retire([gone]);
         tend_until_done(&mut index, device);
-        let queries = clusters.draw(draw, 9);
+        let queries = clusters.draw(draw, asked);
         let kept = mask_of(rows, (0..rows as u32).filter(|row| *row != gone));
         let search =
             Search { masks: &[kept], ..ten_of_all(Some(Originals::new(DIM, &values)), &queries, way) };
