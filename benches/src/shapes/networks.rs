@@ -2,7 +2,8 @@
 
 use cortexkg_compute::kernels::network_run::{self, NetworkParams};
 use cortexkg_compute::kernels::network_run_f64;
-use cortexkg_compute::network::{Description, Lif, Population, Projection, Values, Wiring};
+use cortexkg_compute::network::known::BRUNEL_NEURON;
+use cortexkg_compute::network::{Description, Population, Projection, Values, Wiring};
 use cortexkg_compute::{Case, Element};
 
 use super::{Shape, Size, numbers, params};
@@ -40,20 +41,10 @@ pub fn shapes() -> Vec<Shape> {
 }
 
 fn beginning<T: cortexkg_compute::simd::Real>(neurons: u32, in_degree: u32) -> Case {
-    let neuron = Lif {
-        c_pf: 250.0,
-        tau_m_ms: 20.0,
-        tau_ex_ms: 0.5,
-        tau_in_ms: 0.5,
-        rest_mv: 0.0,
-        threshold_mv: 20.0,
-        reset_mv: 10.0,
-        refractory_ms: 2.0,
-    };
     let population = |name: &str, size| Population {
         name: name.to_owned(),
         size,
-        neuron,
+        neuron: BRUNEL_NEURON,
         current_pa: Values::All(375.0),
         potential_mv: Values::Uniform { low: 10.0, high: 20.0, seed: None },
         poisson: None,

@@ -9,6 +9,7 @@
 mod check;
 mod description;
 mod draw;
+pub mod known;
 mod layout;
 mod limits;
 mod quanta;

@@ -2,18 +2,16 @@
 //!
 //! Fields of `--json`: those of `simulate`.
 
-mod networks;
-
 use std::process::ExitCode;
 
 use anyhow::ensure;
 use clap::{Args, ValueEnum};
 use cortexkg_engine::network::Description;
+use cortexkg_engine::network::known::{Drive, brunel, microcircuit, vogels_abbott};
 
 use super::{print, print_json};
 use crate::settings::Settings;
 use crate::spiking::run::{Plan, Precision, run as run_network};
-use networks::{Drive, brunel, microcircuit, vogels_abbott};
 
 /// Biological time before measuring, ms.
 const WARM_MS: f64 = 100.0;

@@ -97,7 +97,7 @@ fn random_networks_fire_and_learn() {
 #[test]
 fn a_team_of_threads_equals_one() {
     // Large enough that the members of a team do meet.
-    let description = super::statistics::vogels_abbott(4_000);
+    let description = known::vogels_abbott(4_000);
     let one = told::<f32>(&mut device(DeviceChoice::Cpu, 1), &description, &[1], &[500]);
     assert!(one.0.len() > 500);
     for (threads, parts) in [(2, &[500][..]), (3, &[100, 399, 1])] {
@@ -108,7 +108,7 @@ fn a_team_of_threads_equals_one() {
 #[test]
 fn what_is_injected_and_set_arrives_once_and_in_its_replica() {
     let mut device = device(DeviceChoice::Cpu, 1);
-    let neuron = super::statistics::vogels_abbott(100).populations[0].neuron;
+    let neuron = known::vogels_abbott(100).populations[0].neuron;
     let population = Population {
         name: "quiet".into(),
         size: 3,

@@ -24,14 +24,14 @@ fn refusal(device: &mut Device, description: &Description) -> String {
 fn fields_are_named() {
     let mut device =
         Device::open(&DeviceOptions { choice: DeviceChoice::Cpu, ..Default::default() }).unwrap();
-    let good = super::statistics::vogels_abbott(100);
+    let good = known::vogels_abbott(100);
     assert_eq!(refusal(&mut device, &good), "");
     type Change = fn(&mut Description);
     let stdp = Stdp { tau_plus_ms: 20.0, tau_minus_ms: 20.0, lambda: 0.1, alpha: 1.0, weight_max_pa: 100.0 };
     let with_stdp = |change: fn(&mut Stdp)| {
         let mut stdp = stdp;
         change(&mut stdp);
-        let mut description = super::statistics::vogels_abbott(100);
+        let mut description = known::vogels_abbott(100);
         description.projections[0].stdp = Some(stdp);
         description
     };
@@ -111,12 +111,9 @@ fn a_network_beyond_the_memory_is_refused_before_it_is_made() {
     let options =
         DeviceOptions { choice: DeviceChoice::Cpu, memory_bytes_max: 1 << 20, ..Default::default() };
     let mut device = Device::open(&options).unwrap();
-    assert!(
-        refusal(&mut device, &super::statistics::vogels_abbott(20_000)).starts_with("network: takes about")
-    );
+    assert!(refusal(&mut device, &known::vogels_abbott(20_000)).starts_with("network: takes about"));
     // Most replicas of little.
-    let refused =
-        Network::<f32>::build(&mut device, &super::statistics::vogels_abbott(100), &vec![1; 1 << 20]).err();
+    let refused = Network::<f32>::build(&mut device, &known::vogels_abbott(100), &vec![1; 1 << 20]).err();
     assert!(matches!(refused, Some(Error::Network { .. })), "{refused:?}");
     assert_eq!(device.used_bytes(), 0);
 }
@@ -125,8 +122,7 @@ fn a_network_beyond_the_memory_is_refused_before_it_is_made() {
 fn questions_out_of_range_change_nothing() {
     let mut device =
         Device::open(&DeviceOptions { choice: DeviceChoice::Cpu, ..Default::default() }).unwrap();
-    let mut network: Network<f32> =
-        Network::build(&mut device, &super::statistics::vogels_abbott(100), &[1]).unwrap();
+    let mut network: Network<f32> = Network::build(&mut device, &known::vogels_abbott(100), &[1]).unwrap();
     let before = network.potentials_mv(&mut device, 0).unwrap();
     assert!(network.inject(&mut device, 1, 0, 1.0).is_err());
     assert!(network.inject(&mut device, 0, 100, 1.0).is_err());
@@ -146,7 +142,7 @@ fn questions_out_of_range_change_nothing() {
 fn a_hardly_possible_synapse_is_no_endless_search() {
     let mut device =
         Device::open(&DeviceOptions { choice: DeviceChoice::Cpu, ..Default::default() }).unwrap();
-    let mut description = super::statistics::vogels_abbott(100);
+    let mut description = known::vogels_abbott(100);
     for projection in &mut description.projections {
         projection.wiring = Wiring::Probability { p: 1e-17, autapses: false };
     }

@@ -1,43 +1,8 @@
 //! Drawn networks fire as other simulators say they do, and synapses are distributed as they were described.
 
+use super::super::known::vogels_abbott;
 use super::super::*;
 use crate::{DeviceChoice, DeviceOptions};
-
-/// The network of Vogels and Abbott, current-based, with synapses by the hash formula.
-pub fn vogels_abbott(neurons: u32) -> Description {
-    let neuron = Lif {
-        c_pf: 200.0,
-        tau_m_ms: 20.0,
-        tau_ex_ms: 5.0,
-        tau_in_ms: 10.0,
-        rest_mv: -49.0,
-        threshold_mv: -50.0,
-        reset_mv: -60.0,
-        refractory_ms: 5.0,
-    };
-    let population = |name: &str, size| Population {
-        name: name.to_owned(),
-        size,
-        neuron,
-        current_pa: Values::All(0.0),
-        potential_mv: Values::Uniform { low: -60.0, high: -50.0, seed: Some(77) },
-        poisson: None,
-    };
-    let projection = |(source, target): (usize, usize)| Projection {
-        source,
-        target,
-        wiring: Wiring::Hashed { in_degree: [64, 16][source], first: [0, 64][source], seed: 1 },
-        weight_pa: Values::All([16.2, -90.0][source]),
-        delay_ms: Values::All(1.5),
-        stdp: None,
-    };
-    Description {
-        step_ms: 0.1,
-        seed: 1,
-        populations: vec![population("E", neurons / 5 * 4), population("I", neurons / 5)],
-        projections: [(0, 0), (0, 1), (1, 0), (1, 1)].map(projection).into(),
-    }
-}
 
 fn device() -> Device {
     Device::open(&DeviceOptions { choice: DeviceChoice::Cpu, threads: 1, ..Default::default() }).unwrap()

@@ -1,6 +1,6 @@
 //! The networks that simulators are compared on, by formula, so that every simulator gets the same wiring and start.
 
-use cortexkg_engine::network::{Description, Lif, Poisson, Population, Projection, Stdp, Values, Wiring};
+use super::{Description, Lif, Poisson, Population, Projection, Stdp, Values, Wiring};
 
 /// Length of a step, ms.
 const STEP_MS: f64 = 0.1;
@@ -68,7 +68,7 @@ pub fn vogels_abbott(neurons: u32) -> Description {
 }
 
 /// What drives a network of Brunel's kind.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drive {
     /// Constant current.
     Constant,
@@ -78,18 +78,21 @@ pub enum Drive {
     Learning,
 }
 
+/// The neuron of networks of Brunel's kind.
+pub const BRUNEL_NEURON: Lif = Lif {
+    c_pf: 250.0,
+    tau_m_ms: 20.0,
+    tau_ex_ms: 0.5,
+    tau_in_ms: 0.5,
+    rest_mv: 0.0,
+    threshold_mv: 20.0,
+    reset_mv: 10.0,
+    refractory_ms: 2.0,
+};
+
 /// A balanced network of Brunel's kind: a tenth of the neurons are sources of each.
 pub fn brunel(neurons: u32, drive: Drive) -> Description {
-    let neuron = Lif {
-        c_pf: 250.0,
-        tau_m_ms: 20.0,
-        tau_ex_ms: 0.5,
-        tau_in_ms: 0.5,
-        rest_mv: 0.0,
-        threshold_mv: 20.0,
-        reset_mv: 10.0,
-        refractory_ms: 2.0,
-    };
+    let neuron = BRUNEL_NEURON;
     let in_degrees = [neurons * 8 / 100, neurons * 2 / 100];
     let eta = if neurons < 10_000 { 1.5 } else { 2.0 };
     let (c, tau_m, tau_s) = (neuron.c_pf, neuron.tau_m_ms, neuron.tau_ex_ms);
@@ -221,7 +224,6 @@ pub fn microcircuit(scale: f64, constant: bool) -> Description {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cortexkg_engine::network::Wiring;
 
     #[test]
     fn formulas_give_the_published_numbers() {
