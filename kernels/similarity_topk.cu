@@ -324,8 +324,9 @@ struct Search : Arguments {
             u32 row = entry < entries ? list.rows[entry] : NO_ROW;
             u32 guess = entry < entries ? list.guesses[entry] : 0u;
             bool stays = entry < entries && (key > last || (key == last && row <= row_last));
-            // All have read before any writes.
             u32 votes = __ballot_sync(EVERY_LANE, stays);
+            // All have read before any writes.
+            __syncwarp();
             if (stays) {
                 list.set(kept + __popc(votes & ((1u << lane) - 1u)), key, row, guess);
             }

@@ -348,6 +348,7 @@ struct Meeting {
 #define __syncthreads() host::barrier(__LINE__)
 #define __shfl_xor_sync(lanes, own, apart) host::shuffle_xor(lanes, own, apart, __LINE__)
 #define __ballot_sync(lanes, own) host::ballot(lanes, own, __LINE__)
+#define __syncwarp() host::exchange(0, __LINE__)
 #define multiply(...) host::multiply(__VA_ARGS__, __LINE__)
 
 // Of the entry that plays; what it holds is said after this header, and the variable stands in cuda_main.h.
