@@ -1,6 +1,6 @@
-// A query and a share of the rows a workgroup. Each codes its query, then goes through its rows, one an invocation (`row_product`): those over the
-// floor are pushed to a buffer that is sorted and cut to the best k when it is full, which raises the floor. `merge` pushes the
-// lists of a query's workgroups to the buffer of the first.
+// A tile of queries and a share of the rows a workgroup. Each codes its queries, then goes through its rows, one an invocation, which
+// meets all of them (`row_products`): those over a query's floor are pushed to its list, which is sorted and cut to the best k when it is
+// full, which raises the floor. `merge` pushes the lists of a query's workgroups to the first of them.
 //
 // Lengths are summed up as pairs of floats and no product is fused into a sum, so scores have the bits of the host forms, which
 // compute lengths in f64.
@@ -24,7 +24,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> ids: array<u32>;
 @group(0) @binding(6) var<storage, read_write> uppers: array<f32>;
 @group(0) @binding(7) var<storage, read_write> estimates: array<f32>;
-// Of each workgroup: how many rows it holds; [room] keys, rows and estimates; [dim] the rotated query.
+// Of each workgroup: of each query of a tile how many rows are held, [room] keys, rows and estimates; then [dim] a rotated query.
 @group(0) @binding(8) var<storage, read_write> scratch: array<u32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
@@ -32,22 +32,30 @@ struct Params {
 const NO_KEY: u32 = 0u;
 // The key of negative infinity.
 const LEAST_KEY: u32 = 0x007fffffu;
+// Fewest rows of a share.
+const SHARE_ROWS: u32 = 2048u;
 
+var<private> workgroups: u32;
+// The list at hand, and its room.
 var<private> base: u32;
 var<private> room: u32;
+// The query that is rotated.
+var<private> values: u32;
 
-var<workgroup> held: atomic<u32>;
-var<workgroup> held_told: u32;
-var<workgroup> floor_key: u32;
+// Of each query of a tile: rows held, and the key that others must be over.
+var<workgroup> held: array<atomic<u32>, TILE_MAX>;
+var<workgroup> floor_keys: array<u32, TILE_MAX>;
+// What one invocation tells all.
+var<workgroup> told: u32;
 var<workgroup> largest: atomic<u32>;
-var<workgroup> largest_told: u32;
+// [slot][vectors]
 var<workgroup> query_codes: array<vec4<u32>, DIM_VECTORS_MAX>;
-var<workgroup> code_sum: atomic<i32>;
-// Squares of the query, and of what its codes leave out: sums and what is left of them.
+var<workgroup> code_sums: array<atomic<i32>, TILE_MAX>;
+// Squares of a query, and of what its codes leave out: sums and what is left of them.
 var<workgroup> squares: array<array<vec2<f32>, 2>, WORKGROUP_SIZE>;
-var<workgroup> query_scale: f32;
+var<workgroup> query_scales: array<f32, TILE_MAX>;
 // At least the length of the query, and of what its codes leave out with the rounding of estimates.
-var<workgroup> query_bounds: vec2<f32>;
+var<workgroup> query_bounds: array<vec2<f32>, TILE_MAX>;
 
 fn key_at(place: u32) -> u32 {
     return base + 1u + place;
@@ -62,25 +70,39 @@ fn estimate_at(place: u32) -> u32 {
 }
 
 fn value_at(at: u32) -> f32 {
-    return bitcast<f32>(scratch[base + 1u + 3u * room + at]);
+    return bitcast<f32>(scratch[values + at]);
 }
 
 fn set_value(at: u32, value: f32) {
-    scratch[base + 1u + 3u * room + at] = bitcast<u32>(value);
+    scratch[values + at] = bitcast<u32>(value);
 }
 
-// Room of a buffer: twice the list, so that it is not sorted too often, and more than one round can bring.
+// Room of a list: twice its length, so that it is not sorted too often, and more than one round can bring.
 fn room_for(k: u32) -> u32 {
     return max(2u * WORKGROUP_SIZE, 2u << (32u - countLeadingZeros(k - 1u)));
 }
 
-fn base_of(query: u32, share: u32, shares: u32) -> u32 {
-    return (query * shares + share) * (1u + 3u * room + params.dim);
+// Queries of a tile: as many as there is memory for codes of.
+fn tile_len() -> u32 {
+    return clamp(DIM_VECTORS_MAX / (params.dim / 16u), 1u, TILE_MAX);
 }
 
-// Workgroups that share a query's rows. Where queries are more than workgroups each is finished by one, before the next.
-fn shares_of(groups: vec3<u32>) -> u32 {
-    return select(1u, groups.y, groups.x >= params.queries);
+fn tile_count() -> u32 {
+    return (params.queries + tile_len() - 1u) / tile_len();
+}
+
+// Workgroups that share a tile's rows. Where tiles are more than workgroups each is finished by one, before the next.
+fn share_count() -> u32 {
+    return max(min(workgroups / tile_count(), (params.rows + SHARE_ROWS - 1u) / SHARE_ROWS), 1u);
+}
+
+fn own_of(workgroup: u32) -> u32 {
+    return workgroup * (min(params.queries, tile_len()) * (1u + 3u * room) + params.dim);
+}
+
+// The list of a query of a tile, of the workgroup that has this share of the tile's rows.
+fn list_of(slot: u32, tile: u32, share: u32) -> u32 {
+    return own_of((share * tile_count() + tile) % workgroups) + slot * (1u + 3u * room);
 }
 
 // Bits that order as integers as floats do; there is one zero only.
@@ -164,9 +186,9 @@ fn largest_of(own: u32, lane: u32) -> u32 {
     atomicMax(&largest, own);
     workgroupBarrier();
     if lane == 0u {
-        largest_told = atomicLoad(&largest);
+        told = atomicLoad(&largest);
     }
-    return workgroupUniformLoad(&largest_told);
+    return workgroupUniformLoad(&told);
 }
 
 // Mantissa and exponent of a magnitude, which may be denormal: mantissa * 2^exponent.
@@ -176,8 +198,8 @@ fn parts(bits: u32) -> vec2<i32> {
     return vec2(i32(mantissa), i32(max(exponent, 1u)) - 150);
 }
 
-// Multiplies a query by its unit, rotates it and codes it.
-fn code_query(query: u32, lane: u32) {
+// Multiplies a query by its unit, rotates it and codes it, for a slot of a tile.
+fn code_query(query: u32, slot: u32, lane: u32) {
     var own = 0u;
     for (var at = lane; at < params.dim; at += WORKGROUP_SIZE) {
         own = max(own, bitcast<u32>(queries[query * params.dim + at]) & 0x7fffffffu);
@@ -205,8 +227,8 @@ fn code_query(query: u32, lane: u32) {
         steps = quotient(1.0, scale);
     }
     if lane == 0u {
-        atomicStore(&code_sum, 0);
-        query_scale = scale;
+        atomicStore(&code_sums[slot], 0);
+        query_scales[slot] = scale;
     }
     workgroupBarrier();
     // The upper bits of the scale: their product with a code is exact, and so is that of the rest.
@@ -224,9 +246,9 @@ fn code_query(query: u32, lane: u32) {
             sum += i32(code);
             packed |= (bitcast<u32>(i32(code)) & 0xffu) << (8u * byte);
         }
-        query_codes[word / 4u][word % 4u] = packed;
+        query_codes[slot * (params.dim / 16u) + word / 4u][word % 4u] = packed;
     }
-    atomicAdd(&code_sum, sum);
+    atomicAdd(&code_sums[slot], sum);
     squares[lane] = own_squares;
     for (var half = WORKGROUP_SIZE / 2u; half > 0u; half /= 2u) {
         workgroupBarrier();
@@ -243,7 +265,7 @@ fn code_query(query: u32, lane: u32) {
         let left = root_of(squares[0][1]);
         // SLACK is a power of two, so products with it are exact.
         let error = plus(vec2(left.x, left.y + (left.x + length.y) * SLACK), length.x * SLACK);
-        query_bounds = vec2(length.x + (length.y + length.x * SLACK), error.x + error.y);
+        query_bounds[slot] = vec2(length.x + (length.y + length.x * SLACK), error.x + error.y);
     }
     workgroupBarrier();
 }
@@ -256,33 +278,39 @@ fn allowed(query: u32, row: u32) -> bool {
     return ((masks[first + row / 64u][(row / 32u) % 2u] >> (row % 32u)) & 1u) == 1u;
 }
 
-// How many rows are held, once everybody is here.
-fn holding(lane: u32) -> u32 {
+// How many rows are held for a query of the tile, once everybody is here.
+fn holding(slot: u32, lane: u32) -> u32 {
     storageBarrier();
     workgroupBarrier();
     if lane == 0u {
-        held_told = atomicLoad(&held);
+        told = atomicLoad(&held[slot]);
     }
-    return workgroupUniformLoad(&held_told);
+    return workgroupUniformLoad(&told);
 }
 
-// Makes room for one round: if there is none, only the best k stay.
-fn make_room(lane: u32) {
-    if holding(lane) + WORKGROUP_SIZE > room {
-        cut(lane);
+// Bits of the slots that have no room for one round more, once everybody is here.
+fn full_slots(count: u32, lane: u32) -> u32 {
+    storageBarrier();
+    workgroupBarrier();
+    if lane == 0u {
+        told = 0u;
+        for (var slot = 0u; slot < count; slot++) {
+            told |= select(0u, 1u << slot, atomicLoad(&held[slot]) + WORKGROUP_SIZE > room);
+        }
     }
+    return workgroupUniformLoad(&told);
 }
 
-fn push(key: u32, row: u32, estimate: u32) {
-    let place = atomicAdd(&held, 1u);
+fn push(slot: u32, key: u32, row: u32, estimate: u32) {
+    let place = atomicAdd(&held[slot], 1u);
     scratch[key_at(place)] = key;
     scratch[row_at(place)] = row;
     scratch[estimate_at(place)] = estimate;
 }
 
-// Sorts what is held, best first, and keeps the best k. If there are so many, the last of them is the floor.
-fn cut(lane: u32) {
-    let count = holding(lane);
+// Sorts the list at hand, best first, and keeps the best k. If there are so many, the last of them is the floor.
+fn cut(slot: u32, lane: u32) {
+    let count = holding(slot, lane);
     let size = 1u << (32u - countLeadingZeros(max(count, 2u) - 1u));
     for (var place = count + lane; place < size; place += WORKGROUP_SIZE) {
         scratch[key_at(place)] = NO_KEY;
@@ -299,9 +327,9 @@ fn cut(lane: u32) {
         }
     }
     if lane == 0u {
-        atomicStore(&held, min(count, params.k));
+        atomicStore(&held[slot], min(count, params.k));
         if count >= params.k {
-            floor_key = max(floor_key, scratch[key_at(params.k - 1u)]);
+            floor_keys[slot] = max(floor_keys[slot], scratch[key_at(params.k - 1u)]);
         }
     }
     workgroupBarrier();
@@ -328,50 +356,110 @@ fn scan(
     @builtin(num_workgroups) groups: vec3<u32>,
     invocation: Invocation,
 ) {
-    let lane = invocation.lane;
-    let shares = shares_of(groups);
-    if group.y >= shares {
+    workgroups = groups.x * groups.y;
+    let workgroup = group.y * groups.x + group.x;
+    let tiles = tile_count();
+    let shares = share_count();
+    room = room_for(params.k);
+    values = own_of(workgroup + 1u) - params.dim;
+    let share = workgroup / tiles;
+    if share >= shares {
         return;
     }
-    room = room_for(params.k);
-    base = base_of(group.x, group.y, shares);
-    for (var query = group.x; query < params.queries; query += groups.x) {
-        code_query(query, lane);
-        if lane == 0u {
-            atomicStore(&held, 0u);
-            floor_key = ascending(floors[query]);
+    for (var tile = workgroup % tiles; tile < tiles; tile += workgroups) {
+        scan_tile(tile, share, shares, invocation);
+        if workgroups < tiles {
+            let first = tile * tile_len();
+            for (var query = first; query < min(first + tile_len(), params.queries); query++) {
+                finish(query, 1u, invocation.lane);
+            }
         }
-        workgroupBarrier();
-        for (var first = group.y * WORKGROUP_SIZE; first < params.rows; first += shares * WORKGROUP_SIZE) {
-            make_room(lane);
-            let row = first + lane;
-            look_at(row, row < params.rows && allowed(query, row), invocation);
-        }
-        cut(lane);
-        if lane == 0u {
-            scratch[base] = atomicLoad(&held);
-        }
-        if groups.x < params.queries {
-            finish(query, 1u, lane);
-        }
-        workgroupBarrier();
     }
 }
 
-// Pushes a row that counts if its upper end is over the floor.
-fn look_at(row: u32, counts: bool, invocation: Invocation) {
-    let sum = row_product(row, counts, invocation);
-    if !counts {
-        return;
+// Goes through a share of the rows for a tile.
+fn scan_tile(tile: u32, share: u32, shares: u32, invocation: Invocation) {
+    let lane = invocation.lane;
+    let first_query = tile * tile_len();
+    let count = min(params.queries - first_query, tile_len());
+    for (var slot = 0u; slot < count; slot++) {
+        code_query(first_query + slot, slot, lane);
+        if lane == 0u {
+            atomicStore(&held[slot], 0u);
+            floor_keys[slot] = ascending(floors[first_query + slot]);
+        }
     }
+    workgroupBarrier();
+    for (var first = share * WORKGROUP_SIZE; first < params.rows; first += shares * WORKGROUP_SIZE) {
+        let full = full_slots(count, lane);
+        for (var slot = 0u; slot < count; slot++) {
+            if ((full >> slot) & 1u) == 1u {
+                base = list_of(slot, tile, share);
+                cut(slot, lane);
+            }
+        }
+        let row = first + lane;
+        // Whom others' masks leave out is not read for them either.
+        let counts = row < params.rows && (count > 1u && params.masks > 1u || allowed(first_query, row));
+        if count > 1u && tile_len() == TILE_MAX {
+            let sums = row_products(row, counts, invocation);
+            for (var slot = 0u; slot < count && counts; slot++) {
+                base = list_of(slot, tile, share);
+                judge(first_query + slot, slot, row, sums[slot / 4u][slot % 4u]);
+            }
+        } else {
+            for (var slot = 0u; slot < count; slot++) {
+                let sum = row_product(slot, row, counts, invocation);
+                if counts {
+                    base = list_of(slot, tile, share);
+                    judge(first_query + slot, slot, row, sum);
+                }
+            }
+        }
+    }
+    for (var slot = 0u; slot < count; slot++) {
+        base = list_of(slot, tile, share);
+        cut(slot, lane);
+        if lane == 0u {
+            scratch[base] = atomicLoad(&held[slot]);
+        }
+    }
+    workgroupBarrier();
+}
+
+fn vector_product(a: vec4<u32>, b: vec4<u32>) -> i32 {
+    return (dot4I8Packed(a.x, b.x) + dot4I8Packed(a.y, b.y)) + (dot4I8Packed(a.z, b.z) + dot4I8Packed(a.w, b.w));
+}
+
+// What one vector of a row adds for eight queries.
+fn vector_products(codes_of_row: vec4<u32>, at: u32) -> array<vec4<i32>, 2> {
+    let vectors = params.dim / 16u;
+    return array(
+        vec4(
+            vector_product(codes_of_row, query_codes[at]),
+            vector_product(codes_of_row, query_codes[vectors + at]),
+            vector_product(codes_of_row, query_codes[2u * vectors + at]),
+            vector_product(codes_of_row, query_codes[3u * vectors + at]),
+        ),
+        vec4(
+            vector_product(codes_of_row, query_codes[4u * vectors + at]),
+            vector_product(codes_of_row, query_codes[5u * vectors + at]),
+            vector_product(codes_of_row, query_codes[6u * vectors + at]),
+            vector_product(codes_of_row, query_codes[7u * vectors + at]),
+        ),
+    );
+}
+
+// Pushes a row if its upper end is over the floor of a query and the query's mask lets it through.
+fn judge(query: u32, slot: u32, row: u32, sum: i32) {
     let at = row / BLOCK_ROWS * 3u * BLOCK_ROWS + row % BLOCK_ROWS;
-    let step = exactly(factors[at] * query_scale);
-    let estimate = exactly(f32(sum - CODE_ZERO * atomicLoad(&code_sum)) * step);
-    let of_row = exactly(factors[at + BLOCK_ROWS] * query_bounds.x);
-    let bound = exactly(of_row + exactly(factors[at + 2u * BLOCK_ROWS] * query_bounds.y));
+    let step = exactly(factors[at] * query_scales[slot]);
+    let estimate = exactly(f32(sum - CODE_ZERO * atomicLoad(&code_sums[slot])) * step);
+    let of_row = exactly(factors[at + BLOCK_ROWS] * query_bounds[slot].x);
+    let bound = exactly(of_row + exactly(factors[at + 2u * BLOCK_ROWS] * query_bounds[slot].y));
     let key = ascending(estimate + bound);
-    if key > floor_key {
-        push(key, row, bitcast<u32>(estimate));
+    if key > floor_keys[slot] && allowed(query, row) {
+        push(slot, key, row, bitcast<u32>(estimate));
     }
 }
 
@@ -381,29 +469,39 @@ fn merge(
     @builtin(local_invocation_index) lane: u32,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
-    if group.x >= params.queries || group.y > 0u || groups.x < params.queries {
+    workgroups = groups.x * groups.y;
+    if workgroups < tile_count() {
         return;
     }
     room = room_for(params.k);
-    base = base_of(group.x, 0u, groups.y);
-    if lane == 0u {
-        atomicStore(&held, scratch[base]);
-        floor_key = NO_KEY;
+    for (var query = group.y * groups.x + group.x; query < params.queries; query += workgroups) {
+        let slot = query % tile_len();
+        if lane == 0u {
+            atomicStore(&held[slot], scratch[list_of(slot, query / tile_len(), 0u)]);
+            floor_keys[slot] = NO_KEY;
+        }
+        workgroupBarrier();
+        finish(query, share_count(), lane);
     }
-    workgroupBarrier();
-    finish(group.x, groups.y, lane);
 }
 
-// Brings the lists of a query's workgroups together and writes the best k.
+// Brings the lists of a tile's workgroups together for one query and writes the best k.
 fn finish(query: u32, shares: u32, lane: u32) {
-    for (var share = 1u; share < shares; share++) {
-        let list = base_of(query, share, shares);
-        for (var first = 0u; first < scratch[list]; first += WORKGROUP_SIZE) {
-            make_room(lane);
-            let place = first + lane;
+    let tile = query / tile_len();
+    let slot = query % tile_len();
+    base = list_of(slot, tile, 0u);
+    for (var first = 0u; first < (shares - 1u) * params.k; first += WORKGROUP_SIZE) {
+        if holding(slot, lane) + WORKGROUP_SIZE > room {
+            cut(slot, lane);
+        }
+        let at = first + lane;
+        let place = at % params.k;
+        if at < (shares - 1u) * params.k {
+            let list = list_of(slot, tile, 1u + at / params.k);
             // One at the floor may be a lower row than the one that made it.
-            if place < scratch[list] && scratch[list + 1u + place] >= floor_key {
+            if place < scratch[list] && scratch[list + 1u + place] >= floor_keys[slot] {
                 push(
+                    slot,
                     scratch[list + 1u + place],
                     scratch[list + 1u + room + place],
                     scratch[list + 1u + 2u * room + place],
@@ -411,8 +509,8 @@ fn finish(query: u32, shares: u32, lane: u32) {
             }
         }
     }
-    cut(lane);
-    let found = holding(lane);
+    cut(slot, lane);
+    let found = holding(slot, lane);
     for (var place = lane; place < params.k; place += WORKGROUP_SIZE) {
         let out = query * params.k + place;
         ids[out] = select(NO_ROW, params.row_base + scratch[row_at(place)], place < found);
@@ -420,4 +518,6 @@ fn finish(query: u32, shares: u32, lane: u32) {
         let estimate_key = select(LEAST_KEY, ascending(bitcast<f32>(scratch[estimate_at(place)])), place < found);
         estimates[out] = from_ascending(estimate_key);
     }
+    // What is told next may not come before everybody has been told this.
+    workgroupBarrier();
 }

@@ -1,31 +1,56 @@
-// The inner product of codes of a row with those of the query, on devices whose lanes pass each other numbers: four that follow each
-// other read their four rows one after the other, together, so that what a load brings lies side by side. All must come here. Which
-// lane has which row does not matter: each tells its own.
+// Inner products of codes of a row with those of one query of a tile or of eight, on devices whose lanes pass each other numbers: four
+// that follow each other read their four rows one after the other, together, so that what a load brings lies side by side. All must
+// come here. Which lane has which row does not matter: each tells its own.
 
 struct Invocation {
     @builtin(local_invocation_index) lane: u32,
     @builtin(subgroup_invocation_id) place: u32,
 }
 
-fn vector_product(a: vec4<u32>, b: vec4<u32>) -> i32 {
-    return (dot4I8Packed(a.x, b.x) + dot4I8Packed(a.y, b.y)) + (dot4I8Packed(a.z, b.z) + dot4I8Packed(a.w, b.w));
+const TEAM: u32 = 4u;
+
+// The row that a member of the team has, or none.
+fn row_of(member: u32, row: u32, counts: bool, invocation: Invocation) -> u32 {
+    return subgroupShuffle(select(NO_ROW, row, counts), invocation.place / TEAM * TEAM + member);
 }
 
-fn row_product(row: u32, counts: bool, invocation: Invocation) -> i32 {
+fn row_product(slot: u32, row: u32, counts: bool, invocation: Invocation) -> i32 {
     let vectors = params.dim / 16u;
-    let member = invocation.place % 4u;
+    let own_member = invocation.place % TEAM;
     var own = 0;
-    for (var turn = 0u; turn < 4u; turn++) {
-        let theirs = subgroupShuffle(select(NO_ROW, row, counts), invocation.place - member + turn);
+    for (var member = 0u; member < TEAM; member++) {
+        let theirs = row_of(member, row, counts, invocation);
         var sum = 0;
-        if theirs != NO_ROW {
-            for (var at = member; at < vectors; at += 4u) {
-                sum += vector_product(codes[theirs * vectors + at], query_codes[at]);
-            }
+        for (var at = own_member; at < vectors && theirs != NO_ROW; at += TEAM) {
+            sum += vector_product(codes[theirs * vectors + at], query_codes[slot * vectors + at]);
         }
         sum += subgroupShuffleXor(sum, 1u);
         sum += subgroupShuffleXor(sum, 2u);
-        own = select(own, sum, turn == member);
+        own = select(own, sum, member == own_member);
+    }
+    return own;
+}
+
+fn row_products(row: u32, counts: bool, invocation: Invocation) -> array<vec4<i32>, 2> {
+    let vectors = params.dim / 16u;
+    let own_member = invocation.place % TEAM;
+    var own = array(vec4(0), vec4(0));
+    for (var member = 0u; member < TEAM; member++) {
+        let theirs = row_of(member, row, counts, invocation);
+        var low = vec4(0);
+        var high = vec4(0);
+        for (var at = own_member; at < vectors && theirs != NO_ROW; at += TEAM) {
+            let more = vector_products(codes[theirs * vectors + at], at);
+            low += more[0];
+            high += more[1];
+        }
+        low += subgroupShuffleXor(low, 1u);
+        high += subgroupShuffleXor(high, 1u);
+        low += subgroupShuffleXor(low, 2u);
+        high += subgroupShuffleXor(high, 2u);
+        if member == own_member {
+            own = array(low, high);
+        }
     }
     return own;
 }

@@ -101,8 +101,9 @@ pub struct DeviceOptions {
     /// Lets `Wgpu` be a program that plays a card, for tests: such programs are slower than the CPU forms, and not right about
     /// large work.
     pub software: bool,
-    /// Lets lanes of `Wgpu` pass each other numbers where the adapter can, unless a test asks for less.
-    pub subgroups: bool,
+    /// Makes `Wgpu` as modest as adapters may be, for tests: its lanes pass each other nothing, and scratch is so short that few
+    /// workgroups do all the work.
+    pub modest: bool,
     /// Where code compiled for a card is kept from one opening to the next; nowhere unless the caller knows a place.
     pub code_cache: Option<Arc<dyn CodeCache>>,
     /// Loses the device when so many submissions are under way: a fault for tests of those who must survive it.
@@ -118,7 +119,7 @@ impl Default for DeviceOptions {
             binding_bytes_max: None,
             simd: Simd::detect(),
             software: false,
-            subgroups: true,
+            modest: false,
             code_cache: None,
             lost_after: None,
         }
@@ -381,7 +382,7 @@ fn open_backend(
         DeviceChoice::CpuReference => Ok((cpu(Form::Reference)?, None)),
         #[cfg(feature = "wgpu")]
         DeviceChoice::Wgpu => Ok((
-            Box::new(Wgpu::open(options.software, options.subgroups).map_err(|why| no_back_end(&why))?),
+            Box::new(Wgpu::open(options.software, options.modest).map_err(|why| no_back_end(&why))?),
             None,
         )),
         #[cfg(not(feature = "wgpu"))]

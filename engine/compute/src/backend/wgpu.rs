@@ -37,6 +37,8 @@ pub use self::adapter::{AdapterFound, adapters};
 
 /// Scratch that workgroups share out among them unless one alone wants more; with more of it more of them run at once.
 const SCRATCH_BYTES_MAX: u64 = 256 << 20;
+/// The same where tests want few of them.
+const SCRATCH_BYTES_MODEST: u64 = 1 << 17;
 /// Buffers are made of whole ones of these, so that texts may look at them as vectors of four words.
 const VECTOR_BYTES: u64 = 16;
 
@@ -49,6 +51,8 @@ pub(crate) struct Wgpu {
     kernels: HashMap<&'static str, Prepared>,
     params: BindGroupLayout,
     scratch: Option<wgpu::Buffer>,
+    /// Scratch that workgroups share out among them.
+    scratch_bytes_max: u64,
     /// Most workgroups of a dispatch in one direction.
     workgroups_max: u32,
     pending: HashMap<u64, Pending>,
@@ -71,9 +75,9 @@ struct Read {
 
 impl Wgpu {
     /// Opens the best adapter there is, a program that plays a card if `software` allows it, or says why there is none. Its lanes
-    /// pass each other numbers if they can and `subgroups` lets them.
-    pub fn open(software: bool, subgroups: bool) -> std::result::Result<Self, String> {
-        let adapter::Opened { name, device, queue } = adapter::open(software, subgroups)?;
+    /// pass each other numbers if they can, and scratch is long, unless it is to be `modest`.
+    pub fn open(software: bool, modest: bool) -> std::result::Result<Self, String> {
+        let adapter::Opened { name, device, queue } = adapter::open(software, !modest)?;
         let faults = Faults::of(&device);
         let binding_bytes_max = adapter::binding_bytes_max(&device.limits());
         let (name, targets) = (format!("wgpu ({name})"), vec![Target::Wgsl]);
@@ -90,6 +94,7 @@ impl Wgpu {
             kernels,
             params,
             scratch: None,
+            scratch_bytes_max: if modest { SCRATCH_BYTES_MODEST } else { SCRATCH_BYTES_MAX },
             workgroups_max,
             pending,
             submissions: 0,
@@ -124,7 +129,7 @@ impl Wgpu {
         let limits = Limits {
             groups: [self.workgroups_max; 2],
             resident: 1,
-            scratch_words: SCRATCH_BYTES_MAX.min(limit) / 4,
+            scratch_words: self.scratch_bytes_max.min(limit) / 4,
         };
         let ([x, y], words) = source.workgroups(kernel, params, &limits);
         let groups = [x, y, 1];

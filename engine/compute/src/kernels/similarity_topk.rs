@@ -81,7 +81,7 @@ pub static KERNEL: Kernel = Kernel {
     sources: &[
         Source {
             entries: &["scan", "merge"],
-            scratch: Scratch::Workgroup(scratch_words),
+            scratch: Scratch::Workgroup(tiles::wgsl_words),
             subgroup_parts: Some(&[&rotation::WGSL, &PRODUCT_BY_SUBGROUPS, &WGSL]),
             ..Source::wgsl(&[&rotation::WGSL, &PRODUCT, &WGSL])
         },
@@ -105,6 +105,7 @@ const CONSTANTS: &[(&str, Constant)] = &[
     ("CODE_ZERO", Constant::I32(CODE_ZERO)),
     ("DIM_VECTORS_MAX", Constant::U32(DIM_MAX as u32 / 16)),
     ("QUERIES_TILE", Constant::U32(tiles::QUERIES as u32)),
+    ("TILE_MAX", Constant::U32(tiles::WGSL_QUERIES as u32)),
     ("NO_ROW", Constant::U32(NO_ROW)),
     ("SLACK", Constant::F32(SLACK as f32)),
 ];
@@ -120,13 +121,6 @@ static PRODUCT_BY_SUBGROUPS: Text =
 /// Own part of the CUDA form.
 static CUDA: Text =
     Text { constants: CONSTANTS, text: include_str!("../../../../kernels/similarity_topk.cu") };
-
-/// Scratch of a workgroup of the WGSL form: a buffer of rows and a query.
-fn scratch_words(params: &[u32]) -> u64 {
-    let Params { dim, k, .. } = Params::of(params);
-    let room = (2 * k.next_power_of_two()).max(512);
-    1 + 3 * u64::from(room) + u64::from(dim)
-}
 
 /// Which rows a search looks at.
 #[derive(Clone, Copy, Debug)]

@@ -77,8 +77,8 @@ pub(super) fn binding_bytes_max(limits: &wgpu::Limits) -> u64 {
 /// Fewest lanes of a subgroup that texts want.
 const SUBGROUP_LANES_MIN: u32 = 4;
 
-/// Opens the first adapter that lets itself be opened, or says why none does: programs too where `software` allows it, and without
-/// subgroups unless they are wanted.
+/// Opens the first adapter that lets itself be opened, or says why none does: programs too where `software` allows it, and with
+/// `subgroups` if they are wanted.
 pub(super) fn open(software: bool, subgroups: bool) -> Result<Opened, String> {
     let adapters = found();
     if adapters.is_empty() {

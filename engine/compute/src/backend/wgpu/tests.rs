@@ -11,7 +11,7 @@ use crate::{Case, Draw, Error};
 
 /// The back end, or nothing after saying why; a failure if it is required.
 fn open() -> Option<Wgpu> {
-    match Wgpu::open(true, true) {
+    match Wgpu::open(true, false) {
         Ok(opened) => Some(opened),
         Err(why) => {
             let required = std::env::var("CORTEXKG_REQUIRE_DEVICE").unwrap_or_default();

@@ -82,7 +82,7 @@ pub(super) fn cases(seed: u64) -> Vec<Case> {
         cases.push(case(draw, "floor", Rows::Ties, Rows::Ties, &Shape { floor, ..SMALL }));
     }
     cases.push(case(draw, "shard", Rows::Ties, Rows::Ties, &Shape { row_base: u32::MAX - 300, ..SMALL }));
-    for dim in [32, 96, 384, 8_192] {
+    for dim in [32, 96, 384, 2_048, 8_192] {
         cases.push(case(draw, "dim", Rows::Uniform, Rows::Uniform, &Shape { dim, rows: 65, ..SMALL }));
     }
     // Enough rows for several tasks.

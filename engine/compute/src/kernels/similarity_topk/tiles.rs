@@ -1,9 +1,22 @@
-//! How the CUDA form cuts its work: a workgroup takes a tile of queries and a share of the rows.
+//! How device forms cut their work: a workgroup takes a tile of queries and a share of the rows.
 
 use super::Params;
 use crate::kernel::{Extent, Grid};
+use crate::kernels::shared::row_shard::DIM_MAX;
 
-/// Queries whose products with some rows tensor cores keep in registers; smaller batches take one product of eight.
+/// Queries of a tile in WGSL, where there is memory for all their codes.
+pub(super) const WGSL_QUERIES: u64 = 8;
+
+/// Scratch of a workgroup of the WGSL form: a list for each query of a tile, and one query's numbers while they are coded.
+pub(super) fn wgsl_words(params: &[u32]) -> u64 {
+    let params = Params::of(params);
+    let dim = u64::from(params.dim);
+    let lists = u64::from(params.queries).min((DIM_MAX as u64 / dim).clamp(1, WGSL_QUERIES));
+    let room = u64::from(2 * params.k.next_power_of_two()).max(512);
+    lists * (1 + 3 * room) + dim
+}
+
+/// Queries in CUDA, whose products with some rows tensor cores keep in registers; smaller batches take one product of eight.
 pub(super) const QUERIES: u64 = 64;
 /// Rows that the warps of a workgroup multiply before lists are looked after.
 const ROUND_ROWS: u64 = 256;
