@@ -14,20 +14,6 @@
 // Codes of a row that four lanes read together, for two products.
 #define CHUNK 64u
 #define VECTOR 16u
-// Of no row: below the key of every number, and after every row.
-#define NO_KEY 0u
-// The key of negative infinity.
-#define LEAST_KEY 0x007fffffu
-
-// Bits that order as integers as floats do; there is one zero only.
-inline __device__ u32 ascending(float value) {
-    u32 bits = value == 0.0f ? 0u : __float_as_uint(value);
-    return (bits >> 31) == 0u ? bits | 0x80000000u : ~bits;
-}
-
-inline __device__ float from_ascending(u32 key) {
-    return __uint_as_float((key >> 31) == 1u ? key ^ 0x80000000u : ~key);
-}
 
 // A list that holds more is cut: often enough that its floor rises, seldom enough that it does not cost more than it saves.
 inline __device__ u32 full_for(u32 k) {
@@ -55,25 +41,6 @@ __shared__ float floors_now[QUERIES_TILE];
 // Of the list that is sorted: rows held, and the least key that counts.
 __shared__ u32 sorted;
 __shared__ u32 sorted_least;
-
-// Rows held for a query by one block.
-struct List {
-    u32 *count;
-    // No row below it is among the best k of the block.
-    u32 *least;
-    u32 *keys;
-    u32 *rows;
-    u32 *guesses;
-
-    __device__ List(u32 *words, u32 room)
-        : count(words), least(words + 1u), keys(words + 2u), rows(keys + room), guesses(rows + room) {}
-
-    __device__ void set(u32 place, u32 key, u32 row, u32 guess) const {
-        keys[place] = key;
-        rows[place] = row;
-        guesses[place] = guess;
-    }
-};
 
 // Scratch: the codes of all queries in the order in which lanes read them, [queries / 8][chunk][8][64]; what they leave,
 // [queries]; then of each block the lists of a tile and the floats of a rotated query.
@@ -103,19 +70,19 @@ struct Search : Arguments {
 
     __device__ u32 *own_of(u32 block) const {
         // A multiple of a vector, for the sake of those that follow.
-        u32 words = (min(params.queries, QUERIES_TILE) * (2u + 3u * room) + params.dim + 3u) / 4u * 4u;
+        u32 words = (min(params.queries, QUERIES_TILE) * List::words(room) + params.dim + 3u) / 4u * 4u;
         return (u32 *)left_of(padded) + (u64)block * words;
     }
 
     // The list of a query of a tile, of the block that has this share of the tile's rows.
     __device__ List list_of(u32 slot, u32 x, u32 share) const {
-        return List(own_of(share * gridDim.x + x) + slot * (2u + 3u * room), room);
+        return List(own_of(share * gridDim.x + x) + slot * List::words(room), room);
     }
 
     // Multiplies a query by the power of two that brings its largest magnitude into 1..2, rotates it and codes it.
     __device__ void code(u32 query) {
         const float *given = queries + (u64)query * params.dim;
-        float *rotated = (float *)(own_of(blockIdx.y * gridDim.x + blockIdx.x) + min(params.queries, QUERIES_TILE) * (2u + 3u * room));
+        float *rotated = (float *)(own_of(blockIdx.y * gridDim.x + blockIdx.x) + min(params.queries, QUERIES_TILE) * List::words(room));
         u32 bits = 0u;
         for (u32 at = threadIdx.x; at < params.dim; at += WORKGROUP_SIZE) {
             bits = max(bits, __float_as_uint(fabsf(given[at])));
@@ -273,67 +240,11 @@ struct Search : Arguments {
         }
     }
 
-    // Of a list, the entries for which something holds, by a warp.
-    template <class Holds> static __device__ u32 count_if(u32 entries, Holds holds) {
-        u32 count = 0u;
-#pragma unroll 4
-        for (u32 entry = threadIdx.x % WARP; entry < entries; entry += WARP) {
-            count += holds(entry) ? 1u : 0u;
-        }
-        return fold_warp<Sum>(count);
-    }
-
-    // The best k of at least so many stay, in no order, and the last of them is the floor. A warp looks for the key of the last by
-    // halves between the least and the largest, until k are at it or over it; where more rows have the last key than there are
-    // places, then for the last row of them.
+    // Only the best k of at least so many stay, which raises the floor. A warp does that.
     __device__ void cut(u32 slot) const {
-        List list = list_of(slot, blockIdx.x, blockIdx.y);
-        u32 entries = held[slot];
-        u32 last = 0xffffffffu;
-        u32 over = NO_KEY;
-        for (u32 entry = threadIdx.x % WARP; entry < entries; entry += WARP) {
-            last = min(last, list.keys[entry]);
-            over = max(over, list.keys[entry]);
-        }
-        last = fold_warp<Min>(last);
-        // No key is the largest that a word holds.
-        over = fold_warp<Max>(over) + 1u;
-        u32 found = entries;
-        while (found > params.k && over - last > 1u) {
-            u32 middle = last + (over - last) / 2u;
-            u32 count = count_if(entries, [&](u32 at) { return list.keys[at] >= middle; });
-            bool enough = count >= params.k;
-            found = enough ? count : found;
-            last = enough ? middle : last;
-            over = enough ? over : middle;
-        }
-        u32 row_last = NO_ROW;
-        if (found > params.k) {
-            u32 places = params.k - count_if(entries, [&](u32 at) { return list.keys[at] > last; });
-            for (u32 bit = 1u << 31; bit != 0u; bit >>= 1) {
-                u32 fewer = row_last & ~bit;
-                u32 count = count_if(entries, [&](u32 at) { return list.keys[at] == last && list.rows[at] <= fewer; });
-                row_last = count >= places ? fewer : row_last;
-            }
-        }
-        u32 kept = 0u;
-        for (u32 first = 0u; first < entries; first += WARP) {
-            u32 lane = threadIdx.x % WARP;
-            u32 entry = first + lane;
-            u32 key = entry < entries ? list.keys[entry] : NO_KEY;
-            u32 row = entry < entries ? list.rows[entry] : NO_ROW;
-            u32 guess = entry < entries ? list.guesses[entry] : 0u;
-            bool stays = entry < entries && (key > last || (key == last && row <= row_last));
-            u32 votes = __ballot_sync(EVERY_LANE, stays);
-            // All have read before any writes.
-            __syncwarp();
-            if (stays) {
-                list.set(kept + __popc(votes & ((1u << lane) - 1u)), key, row, guess);
-            }
-            kept += __popc(votes);
-        }
+        u32 last = list_of(slot, blockIdx.x, blockIdx.y).cut(held[slot], params.k);
         if (threadIdx.x % WARP == 0u) {
-            held[slot] = kept;
+            held[slot] = params.k;
             floors_now[slot] = fmaxf(floors_now[slot], from_ascending(last));
         }
     }
@@ -379,23 +290,10 @@ struct Search : Arguments {
         __syncthreads();
     }
 
-    // Sorts a list, best first, and keeps the best k. If there are so many, the last of them has the least key that counts.
+    // Sorts a list and keeps the best k. If there are so many, the last of them has the least key that counts.
     __device__ void sort(const List &list) const {
         u32 count = told(sorted);
-        u32 size = 1u << (32u - __clz(max(count, 2u) - 1u));
-        for (u32 place = count + threadIdx.x; place < size; place += WORKGROUP_SIZE) {
-            list.set(place, NO_KEY, NO_ROW, 0u);
-        }
-        __syncthreads();
-        for (u32 run = 2u; run <= size; run *= 2u) {
-            for (u32 stride = run / 2u; stride > 0u; stride /= 2u) {
-                for (u32 pair = threadIdx.x; pair < size / 2u; pair += WORKGROUP_SIZE) {
-                    u32 low = 2u * pair - (pair & (stride - 1u));
-                    order(list, low, low + stride, (low & run) == 0u);
-                }
-                __syncthreads();
-            }
-        }
+        list.sort(count);
         if (threadIdx.x == 0u) {
             sorted = min(count, params.k);
             if (count >= params.k) {
@@ -403,18 +301,6 @@ struct Search : Arguments {
             }
         }
         __syncthreads();
-    }
-
-    // Puts the better of two places first, or last.
-    static __device__ void order(const List &list, u32 low, u32 high, bool best_first) {
-        u32 key = list.keys[low];
-        u32 row = list.rows[low];
-        u32 guess = list.guesses[low];
-        bool low_is_better = key > list.keys[high] || (key == list.keys[high] && row < list.rows[high]);
-        if (low_is_better != best_first) {
-            list.set(low, list.keys[high], list.rows[high], list.guesses[high]);
-            list.set(high, key, row, guess);
-        }
     }
 
     // Brings the lists of a tile's blocks together for one query and writes the best k.

@@ -82,8 +82,8 @@ pub static KERNEL: Kernel = Kernel {
         Source {
             entries: &["scan", "merge"],
             scratch: Scratch::Workgroup(tiles::wgsl_words),
-            subgroup_parts: Some(&[&rotation::WGSL, &PRODUCT_BY_SUBGROUPS, &WGSL]),
-            ..Source::wgsl(&[&rotation::WGSL, &PRODUCT, &WGSL])
+            subgroup_parts: Some(&[&rotation::WGSL, &QUERY_CODES, &PRODUCT_BY_SUBGROUPS, &WGSL]),
+            ..Source::wgsl(&[&rotation::WGSL, &QUERY_CODES, &PRODUCT, &WGSL])
         },
         Source {
             entries: &["code", "scan", "merge"],
@@ -91,7 +91,7 @@ pub static KERNEL: Kernel = Kernel {
             grid: Some(tiles::GRID),
             // None waits for another, but more than there is room for would only hold more lists.
             resident: true,
-            ..Source::cuda(&[&rotation::CUDA, &CUDA])
+            ..Source::cuda(&[&rotation::CUDA, &LISTS, &CUDA])
         },
     ],
     absent: &[],
@@ -112,13 +112,21 @@ const CONSTANTS: &[(&str, Constant)] = &[
 /// Own part of the WGSL form.
 static WGSL: Text =
     Text { constants: CONSTANTS, text: include_str!("../../../../shaders/similarity_topk.wgsl") };
+/// How it codes a query.
+static QUERY_CODES: Text =
+    Text { constants: &[], text: include_str!("../../../../shaders/shared/query_codes.wgsl") };
 /// How it multiplies a row with a query: an invocation for itself.
 static PRODUCT: Text =
     Text { constants: &[], text: include_str!("../../../../shaders/shared/row_product.wgsl") };
 /// And lanes together.
 static PRODUCT_BY_SUBGROUPS: Text =
     Text { constants: &[], text: include_str!("../../../../shaders/shared/row_product_subgroups.wgsl") };
-/// Own part of the CUDA form.
+/// Lists of the CUDA form.
+static LISTS: Text = Text {
+    constants: &[("NO_ROW", Constant::U32(NO_ROW))],
+    text: include_str!("../../../../kernels/shared/lists.cuh"),
+};
+/// Own part of it.
 static CUDA: Text =
     Text { constants: CONSTANTS, text: include_str!("../../../../kernels/similarity_topk.cu") };
 
