@@ -189,6 +189,14 @@ fn compare_ranked(
                 return Some(difference(kernel, scores.binding, range.start + index, left, right));
             }
         }
+        // With the same scores to the bit, nothing excuses other ids: equal ones have an order.
+        let same_bits = left_scores.iter().zip(right_scores).all(|(a, b)| a.to_bits() == b.to_bits());
+        if same_bits && min_recall >= 1.0 {
+            if let Some(index) = (0..k).find(|&index| left[index] != right[index]) {
+                return Some(difference(kernel, ids.binding, range.start + index, left[index], right[index]));
+            }
+            continue;
+        }
         // Recall, with ties at the last place forgiven.
         let last = if found > 0 { left_scores[found - 1] } else { 0.0 };
         let hit = |index: &usize| right.contains(&left[*index]) || close(left_scores[*index], last);
@@ -271,9 +279,10 @@ mod tests {
         let near = [3.0f32.next_up(), 2.0, 1.0];
         assert_eq!(ranked(1.0, left, left), None);
         assert_eq!(ranked(1.0, left, ([5, 7, 9], near)), None);
-        // Another id at the last place with the same score is a tie cut elsewhere.
-        assert_eq!(ranked(1.0, left, ([5, 7, 8], [3.0, 2.0, 1.0])), None);
-        assert_eq!(ranked(1.0, left, ([5, 8, 9], [3.0, 2.0, 1.0])), Some(0));
+        // Another id at the last place is a tie cut elsewhere, unless all scores are the same.
+        assert_eq!(ranked(1.0, left, ([5, 7, 8], near)), None);
+        assert_eq!(ranked(1.0, left, ([5, 7, 8], [3.0, 2.0, 1.0])), Some(2));
+        assert_eq!(ranked(1.0, left, ([5, 8, 9], near)), Some(0));
         assert_eq!(ranked(0.6, left, ([5, 8, 9], [3.0, 2.0, 1.0])), None);
         assert_eq!(ranked(1.0, left, ([5, 7, 9], [3.0, 2.1, 1.0])), Some(1));
         let short = ([5, 7, u32::MAX], [3.0, 2.0, f32::NEG_INFINITY]);

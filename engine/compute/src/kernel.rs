@@ -210,7 +210,8 @@ pub enum Tolerance {
     /// the second.
     TopK {
         /// Least share of the reference's ids that each list must hold. A missing id is forgiven when its score
-        /// ties, within `score_ulp`, with the last place.
+        /// ties, within `score_ulp`, with the last place. Of a list whose scores are the same to the bit, all
+        /// must be, in their places, if all are asked for.
         min_recall: f32,
         /// Largest distance of scores at one place, in units of the last place of the list's largest score.
         score_ulp: u32,

@@ -19,8 +19,13 @@ const SMALL: Shape =
     Shape { rows: 300, dim: 64, queries: 7, k: 10, masks: 0, floor: f32::NEG_INFINITY, row_base: 0 };
 
 pub(super) fn case(draw: &mut Draw, name: &str, stored: Rows, asked: Rows, shape: &Shape) -> Case {
+    let values = stored.draw(draw, shape.rows, shape.dim);
+    case_of(draw, &format!("{name} {stored:?}"), &values, asked, shape)
+}
+
+fn case_of(draw: &mut Draw, name: &str, values: &[f32], asked: Rows, shape: &Shape) -> Case {
     let &Shape { rows, dim, queries, k, masks, floor, row_base } = shape;
-    let (codes, factors) = encoded(&stored.draw(draw, rows, dim), dim);
+    let (codes, factors) = encoded(values, dim);
     let words = mask_words(rows);
     let params = Params {
         dim: dim as u32,
@@ -37,7 +42,7 @@ pub(super) fn case(draw: &mut Draw, name: &str, stored: Rows, asked: Rows, shape
         1 => draw.bits(),
         _ => draw.bits() & draw.bits() & draw.bits() & draw.bits(),
     });
-    let name = format!("{name} {stored:?}/{asked:?} {rows} x {dim}, {queries} queries, k {k}");
+    let name = format!("{name}/{asked:?} {rows} x {dim}, {queries} queries, k {k}");
     Case::new(name, &params)
         .bind(&codes)
         .bind(&factors)
@@ -47,6 +52,14 @@ pub(super) fn case(draw: &mut Draw, name: &str, stored: Rows, asked: Rows, shape
         .bind(&vec![7u32; queries * k + 3])
         .bind(&vec![7.0f32; queries * k + 3])
         .bind(&vec![7.0f32; queries * k + 3])
+}
+
+/// Rows that are all one, after some that are hardly any: the lowest of the best are not in the first share.
+fn alike_after(draw: &mut Draw, others: usize, shape: &Shape) -> Case {
+    let one = draw.many(shape.dim, Draw::signed);
+    let mut values = draw.many(others * shape.dim, |draw| 0.01 * draw.signed());
+    values.extend(one.iter().cycle().take((shape.rows - others) * shape.dim));
+    case_of(draw, &format!("alike after {others}"), &values, Rows::Uniform, shape)
 }
 
 pub(super) fn cases(seed: u64) -> Vec<Case> {
@@ -84,6 +97,9 @@ pub(super) fn cases(seed: u64) -> Vec<Case> {
     cases.push(case(draw, "shard", Rows::Ties, Rows::Ties, &Shape { row_base: u32::MAX - 300, ..SMALL }));
     for dim in [32, 96, 384, 2_048, 8_192] {
         cases.push(case(draw, "dim", Rows::Uniform, Rows::Uniform, &Shape { dim, rows: 65, ..SMALL }));
+    }
+    for others in [300, 600, 2_300] {
+        cases.push(alike_after(draw, others, &Shape { rows: 5_000, dim: 32, k: 50, ..SMALL }));
     }
     // Enough rows for several tasks.
     cases.push(case(draw, "large", Rows::Uniform, Rows::Uniform, &Shape { rows: 20_011, dim: 32, ..SMALL }));
