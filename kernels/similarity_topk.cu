@@ -2,9 +2,6 @@
 // tensor cores, 32 rows a warp: those over a query's floor are pushed to its list, which is cut to the best k when it is full, which
 // raises the floor. `merge` pushes a query's lists to the first of them and sorts it.
 
-// What a scan wants of registers: products of a tile stay there.
-#undef THREADS_MIN
-#define THREADS_MIN 256u
 // Queries of one product, and of a tile: no more where there are no more.
 #define QUERIES_FEW 8u
 // Rows a warp multiplies at once, and a block.

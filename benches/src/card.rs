@@ -35,13 +35,12 @@ pub struct Card {
     pub barrier_s: f64,
     /// Seconds of a wait of all workgroups for each other.
     pub meeting_s: f64,
-    /// Threads that a multiprocessor holds of our texts, by the registers that they are given.
-    pub threads_resident: u64,
 }
 
 /// NVIDIA H200 SXM. Memory, multiprocessors and instructions a cycle as NVIDIA's data sheet and programming guide give them; the clock is
 /// what was seen under load; of tensor cores `mma.sync` gets 63 % of what they can do (arXiv:2402.13499). Assumed, and to be measured:
-/// atomics (100 to 150 G/s), launches (3 to 6 us), barriers (40 cycles), meetings (an atomic of each of a thousand workgroups on one word, and the way there and back).
+/// atomics (100 to 150 G/s), launches (3 to 6 us), barriers (40 cycles), meetings (an atomic of each of a thousand workgroups on one
+/// word, and the way there and back).
 pub const H200: Card = Card {
     name: "NVIDIA H200",
     memory_bytes_per_s: 4.8e12,
@@ -57,7 +56,6 @@ pub const H200: Card = Card {
     launch_s: 4e-6,
     barrier_s: 20e-9,
     meeting_s: 2e-6,
-    threads_resident: 768,
 };
 
 /// How a dispatch is spread over a card.
@@ -65,8 +63,8 @@ pub const H200: Card = Card {
 pub struct Spread {
     /// Workgroups.
     pub workgroups: u64,
-    /// Threads of each.
-    pub threads: u64,
+    /// Of these, how many the card has room for at once.
+    pub at_once: u64,
 }
 
 /// Least microseconds by each limit.
@@ -104,8 +102,7 @@ impl Card {
         let issued = kinds.iter().map(|(ops, _)| *ops as f64).sum::<f64>() / self.issued_per_cycle;
         let cycles = kinds.iter().map(|(ops, per_cycle)| *ops as f64 / per_cycle).fold(issued, f64::max);
         // Workgroups that do not fit at once come in turns.
-        let at_once = self.multiprocessors * (self.threads_resident / spread.threads.max(1)).max(1);
-        let turns = spread.workgroups.div_ceil(at_once).max(1);
+        let turns = spread.workgroups.div_ceil(spread.at_once).max(1);
         Implied {
             least_memory_us: 1e6 * work.least_bytes() as f64 / self.memory_bytes_per_s,
             memory_us: 1e6 * work.asked_bytes as f64 / memory,
@@ -150,12 +147,12 @@ mod tests {
 
     #[test]
     fn the_scarcest_limit_decides() {
-        let wide = Spread { workgroups: 1 << 20, threads: 64 };
+        let wide = Spread { workgroups: 1 << 20, at_once: 132 * 12 };
         let moved = H200.implied(&(Work::read(48 << 30) + Work::launches(1)), wide);
         assert_eq!(moved.bound_by(), "memory");
         assert!((moved.us() - 4.0 - 1e6 * (48u64 << 30) as f64 / 4.8e12).abs() < 1e-6);
         // One workgroup has one multiprocessor's share of either.
-        let narrow = Spread { workgroups: 1, threads: 64 };
+        let narrow = Spread { workgroups: 1, at_once: 132 * 12 };
         let work = Work::integer(1 << 30);
         let [alone, all] = [narrow, wide].map(|spread| H200.implied(&work, spread).compute_us);
         assert!((alone / all - 132.0).abs() < 1e-9);

@@ -48,12 +48,13 @@ pub struct Shape {
     pub count: fn(&Case, &[Vec<u8>]) -> Work,
 }
 
+/// Threads that a multiprocessor holds of a kernel without a text.
+const THREADS_MIN: u32 = 768;
+
 /// What the CUDA back end allows a dispatch of a kernel, on a card as large as `card::H200`.
 fn limits(kernel: &Kernel) -> Limits {
-    let threads = kernel.workgroup.iter().product::<u32>();
-    // Whose threads take all the registers there are.
-    let at_once = if kernel.name == "similarity_topk" { 1 } else { H200.threads_resident as u32 / threads };
-    let resident = H200.multiprocessors as u32 * at_once;
+    let threads_min = kernel.source(Target::Cuda).map_or(THREADS_MIN, |source| source.threads_min);
+    let resident = H200.multiprocessors as u32 * (threads_min / kernel.workgroup.iter().product::<u32>());
     Limits { groups: [i32::MAX as u32, 65_535], resident, scratch_words: (1 << 30) / 4 }
 }
 
@@ -65,15 +66,15 @@ impl Shape {
 
     /// How the CUDA text is spread over a card.
     pub fn spread(&self, case: &Case) -> Spread {
-        let threads = self.kernel.workgroup.iter().product::<u32>().into();
+        let limits = limits(self.kernel);
         let workgroups = match self.kernel.source(Target::Cuda) {
             Ok(source) => {
-                let ([x, y], _) = source.workgroups(self.kernel, &case.params, &limits(self.kernel));
+                let ([x, y], _) = source.workgroups(self.kernel, &case.params, &limits);
                 u64::from(x) * u64::from(y)
             }
             Err(_) => self.kernel.workgroups(&case.params).iter().map(|&groups| u64::from(groups)).product(),
         };
-        Spread { workgroups: workgroups.min(self.workgroups_max), threads }
+        Spread { workgroups: workgroups.min(self.workgroups_max), at_once: limits.resident.into() }
     }
 }
 

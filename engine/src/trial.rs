@@ -6,16 +6,16 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use cortexkg_compute::kernels::shared::row_shard::RowShard;
-use cortexkg_compute::kernels::similarity_topk::{self, Lists, Masks, Search};
-use cortexkg_compute::{Device, DeviceChoice, DeviceOptions, Draw, Error, Recording};
+use cortexkg_compute::index::{IndexOptions, Search, VectorIndex, Way};
+use cortexkg_compute::kernels::encode_rows::halves;
+use cortexkg_compute::{Device, DeviceChoice, DeviceOptions, Draw, Error};
 
-/// Rows of the two searches.
+/// Rows of the two searches; the second is so many times the first.
 const SIZES: [usize; 2] = [1 << 12, 1 << 16];
 /// Dimensions of a row: those of the model that comes with the program.
 const DIM: usize = 256;
-/// Places in a list.
-const K: usize = 64;
+/// Rows wanted.
+const K: usize = 10;
 /// Searches of each size, of which the quickest counts. The first finds kernels compiled and memory touched.
 const TRIES: usize = 4;
 
@@ -43,51 +43,31 @@ impl Pace {
 
     /// Times searches on a device, on which nothing is left.
     fn measure(device: &mut Device) -> Result<Pace, Error> {
-        let rows = SIZES[1];
-        device.prepare(&[&similarity_topk::KERNEL])?;
-        let shard = RowShard::create(device, DIM, rows)?;
         let mut draw = Draw::new(1);
-        let words = draw.many(rows * DIM / 4, |draw| (draw.bits() as u32 & 0x7f7f_7f7f) | 0x0101_0101);
-        // Scales, errors and norms of a block.
-        let block: Vec<f32> = [0.01, 0.1, 1.0].iter().flat_map(|&factor| [factor; 32]).collect();
-        let query = draw.many(DIM, Draw::signed);
-        let queries = device.upload("trial query", &query)?;
-        let floors = device.upload("trial floor", &[f32::NEG_INFINITY])?;
-        let (ids, uppers) = (device.create("trial ids", K)?, device.create("trial uppers", K)?);
-        let estimates = device.create("trial estimates", K)?;
-        let mut filling = Recording::new();
-        filling.write(&shard.codes, 0, &words);
-        filling.write(&shard.factors, 0, &block.repeat(rows / 32));
-        device.run(filling)?;
+        let rows = halves(&draw.many(SIZES[0] * DIM, Draw::signed));
+        let queries = draw.many(DIM, Draw::signed);
+        let search = Search {
+            queries: &queries,
+            originals: None,
+            masks: &[],
+            k: K,
+            score_min: f32::NEG_INFINITY,
+            width: K,
+            way: Way::Exact,
+        };
+        let mut index = VectorIndex::new(device, IndexOptions::new(DIM));
         let mut times = [Duration::MAX; 2];
-        for (time, rows) in times.iter_mut().zip(SIZES) {
+        for (time, size) in times.iter_mut().zip(SIZES) {
+            while index.len() < size {
+                index.write(device, index.len(), &rows)?;
+            }
             for _ in 0..TRIES {
-                let search = Search {
-                    shard: &shard,
-                    rows,
-                    row_base: 0,
-                    queries: &queries,
-                    query_count: 1,
-                    masks: Masks::None,
-                    floors: &floors,
-                    k: K,
-                };
                 let began = Instant::now();
-                let mut recording = Recording::new();
-                recording.write(&queries, 0, &query);
-                similarity_topk::record(
-                    &mut recording,
-                    &search,
-                    &Lists { ids: &ids, uppers: &uppers, estimates: &estimates },
-                );
-                let found = recording.read_all(&ids);
-                device.run(recording)?.get(&found);
+                index.search(device, &search)?;
                 *time = began.elapsed().min(*time);
             }
         }
-        shard.destroy(device);
-        device.destroy(ids);
-        [queries, floors, uppers, estimates].into_iter().for_each(|buffer| device.destroy(buffer));
+        index.destroy(device);
         Ok(Pace::of(times))
     }
 }
@@ -185,10 +165,14 @@ mod tests {
 
     #[test]
     fn without_a_card_the_cpu_says_what_is_missing() {
-        let verdict = choose(&DeviceOptions::default(), 1_000_000);
-        // With a card there is a figure instead.
-        let told =
-            verdict.why.contains("no card (") || verdict.why.contains(" us ") || verdict.why.contains(" ms ");
-        assert!(told, "{}", verdict.why);
+        let Verdict { choice, why } = choose(&DeviceOptions::default(), 1_000_000);
+        match why.strip_prefix("chosen by auto: no card (") {
+            Some(missing) => {
+                assert_eq!(choice, DeviceChoice::Cpu);
+                // A reason for each of the two back ends.
+                assert!(missing.split("; ").filter(|reason| !reason.is_empty()).count() >= 2, "{why}");
+            }
+            None => assert!(why.contains("a search of 1000000 memories takes "), "{why}"),
+        }
     }
 }

@@ -82,7 +82,7 @@ fn a_full_disk_refuses_and_recovers() {
 fn engine_losing(device_lost_after: Option<u64>) -> EngineHandle {
     // Not the CPU by name, for which nothing else could step in.
     let device = DeviceKind::Auto;
-    let config = config("simulated".as_ref());
+    let config = config(common::SIMULATED.as_ref());
     let config = Config { device, device_lost_after, learn_from_recall: false, ..config };
     EngineHandle::open_on(SimStorage::new(3), model(), config).expect("an empty disk opens")
 }

@@ -16,7 +16,7 @@ const NAME: &str = "graph.cache";
 
 /// An engine with a graph of however few vectors, whose recalls teach it nothing.
 fn opened(disk: &SimStorage) -> EngineHandle {
-    let config = config("simulated".as_ref());
+    let config = config(common::SIMULATED.as_ref());
     let config = Config { scanned_max: Some(0), learn_from_recall: false, ..config };
     EngineHandle::open_on(disk.clone(), model(), config).expect("a sound disk opens")
 }

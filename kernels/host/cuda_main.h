@@ -1,7 +1,8 @@
 // The program around a text, after it: see cuda_host.h. Input, in words of 64 bits but for bytes: times to run the entries, place of
 // the parameter `step` or all ones, number of entries with the length and letters of each, x and y of the grid, 1 for descending
-// order, 1 for blocks that may wait for each other, number of buffers, bytes of scratch, 1 if scratch begins as zeros and not as rubbish, bytes of each buffer, then the contents
-// of the buffers in order and the parameters. Scratch, if there is any, is the last of the buffers that `Arguments` has.
+// order, 1 for blocks that may wait for each other, number of buffers, bytes of scratch, 1 if scratch begins as zeros and not as
+// rubbish, bytes of each buffer, then the contents of the buffers in order and the parameters. Scratch, if there is any, is the last of
+// the buffers that `Arguments` has.
 #pragma once
 
 Arguments host_arguments;

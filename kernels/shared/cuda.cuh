@@ -1,5 +1,5 @@
 // What every text has in front of it: short names, the form of an entry point, and how a block's threads share out items and tell
-// each other numbers. What stands before it: WORKGROUP_SIZE.
+// each other numbers. What stands before it: WORKGROUP_SIZE, and THREADS_MIN that a multiprocessor holds.
 //
 // Texts are compiled without fused multiply-adds and with IEEE division and roots, so that floats are those of a host. They
 // include nothing: what they use is built into the compiler.
@@ -12,10 +12,6 @@ typedef unsigned long long u64;
 #define EVERY_LANE 0xffffffffu
 
 #ifndef KERNEL
-// A multiprocessor holds at least so many threads, so each may have 80 of its 65,536 registers: unasked, compilers keep to fewer
-// and spill.
-#define THREADS_MIN 768u
-
 // Where the blocks of a launch whose blocks are all under way at once wait for each other. The word is 0 at first. What a block wrote
 // before, all read after; nothing so written may be read by way of `__ldg`.
 struct Meeting {

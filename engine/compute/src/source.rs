@@ -32,7 +32,13 @@ pub struct Source {
     pub grid: Option<Grid>,
     /// If all workgroups of an entry are under way at once, so that they may wait for each other.
     pub resident: bool,
+    /// Threads that a multiprocessor holds at least, in CUDA: they share its 65,536 registers, of which unasked a compiler gives
+    /// each so few that it spills.
+    pub threads_min: u32,
 }
+
+/// 80 registers a thread.
+const THREADS_MIN: u32 = 768;
 
 /// What a device allows a dispatch.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +108,7 @@ impl Source {
             scratch: Scratch::None,
             grid: None,
             resident: false,
+            threads_min: THREADS_MIN,
         }
     }
 
@@ -128,6 +135,7 @@ impl Source {
         let mut text = String::new();
         self.declare(&mut text, "WORKGROUP_SIZE", Constant::U32(size));
         if self.target == Target::Cuda {
+            self.declare(&mut text, "THREADS_MIN", Constant::U32(self.threads_min));
             text.push_str(include_str!("../../../kernels/shared/cuda.cuh"));
             self.declare_arguments(&mut text, kernel);
         }

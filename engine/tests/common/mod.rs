@@ -29,9 +29,12 @@ pub fn device_under_test() -> Option<DeviceChoice> {
     Some(name.parse().expect("CORTEXKG_TEST_DEVICE"))
 }
 
+/// Where an engine on a simulated disk keeps what is no store: code compiled for a card.
+pub const SIMULATED: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/simulated");
+
 /// An engine on a simulated disk.
 pub fn on_disk(disk: &SimStorage) -> Result<EngineHandle, cortexkg_engine::Error> {
-    EngineHandle::open_on(disk.clone(), model(), config("simulated".as_ref()))
+    EngineHandle::open_on(disk.clone(), model(), config(SIMULATED.as_ref()))
 }
 
 pub fn fact(content: &str) -> Store {

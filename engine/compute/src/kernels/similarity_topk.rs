@@ -82,8 +82,8 @@ pub static KERNEL: Kernel = Kernel {
         Source {
             entries: &["scan", "merge"],
             scratch: Scratch::Workgroup(tiles::wgsl_words),
-            subgroup_parts: Some(&[&rotation::WGSL, &QUERY_CODES, &PRODUCT_BY_SUBGROUPS, &WGSL]),
-            ..Source::wgsl(&[&rotation::WGSL, &QUERY_CODES, &PRODUCT, &WGSL])
+            subgroup_parts: Some(&[&NUMBERS, &rotation::WGSL, &QUERY_CODES, &PRODUCT_BY_SUBGROUPS, &WGSL]),
+            ..Source::wgsl(&[&NUMBERS, &rotation::WGSL, &QUERY_CODES, &PRODUCT, &WGSL])
         },
         Source {
             entries: &["code", "scan", "merge"],
@@ -91,44 +91,50 @@ pub static KERNEL: Kernel = Kernel {
             grid: Some(tiles::GRID),
             // None waits for another, but more than there is room for would only hold more lists.
             resident: true,
-            ..Source::cuda(&[&rotation::CUDA, &LISTS, &CUDA])
+            // Products of a tile stay in registers, so a thread has all it can have.
+            threads_min: 256,
+            ..Source::cuda(&[&NUMBERS, &rotation::CUDA, &LISTS, &CUDA])
         },
     ],
     absent: &[],
     cases: cases::cases,
 };
 
-/// Numbers that device forms want.
-const CONSTANTS: &[(&str, Constant)] = &[
-    ("BLOCK_ROWS", Constant::U32(BLOCK_ROWS as u32)),
-    ("CODE_MAX", Constant::F32(CODE_MAX as f32)),
-    ("CODE_ZERO", Constant::I32(CODE_ZERO)),
-    ("DIM_VECTORS_MAX", Constant::U32(DIM_MAX as u32 / 16)),
-    ("QUERIES_TILE", Constant::U32(tiles::QUERIES as u32)),
-    ("TILE_MAX", Constant::U32(tiles::WGSL_QUERIES as u32)),
-    ("NO_ROW", Constant::U32(NO_ROW)),
-    ("SLACK", Constant::F32(SLACK as f32)),
-];
-/// Own part of the WGSL form.
-static WGSL: Text =
-    Text { constants: CONSTANTS, text: include_str!("../../../../shaders/similarity_topk.wgsl") };
-/// How it codes a query.
+/// Numbers that both device forms want.
+static NUMBERS: Text = Text {
+    constants: &[
+        ("BLOCK_ROWS", Constant::U32(BLOCK_ROWS as u32)),
+        ("CODE_MAX", Constant::F32(CODE_MAX as f32)),
+        ("CODE_ZERO", Constant::I32(CODE_ZERO)),
+        ("NO_ROW", Constant::U32(NO_ROW)),
+        ("SLACK", Constant::F32(SLACK as f32)),
+    ],
+    text: "",
+};
+/// How WGSL codes a query.
 static QUERY_CODES: Text =
     Text { constants: &[], text: include_str!("../../../../shaders/shared/query_codes.wgsl") };
-/// How it multiplies a row with a query: an invocation for itself.
+/// How it multiplies a row with queries: an invocation for itself.
 static PRODUCT: Text =
     Text { constants: &[], text: include_str!("../../../../shaders/shared/row_product.wgsl") };
 /// And lanes together.
 static PRODUCT_BY_SUBGROUPS: Text =
     Text { constants: &[], text: include_str!("../../../../shaders/shared/row_product_subgroups.wgsl") };
-/// Lists of the CUDA form.
-static LISTS: Text = Text {
-    constants: &[("NO_ROW", Constant::U32(NO_ROW))],
-    text: include_str!("../../../../kernels/shared/lists.cuh"),
+/// Own part of the WGSL form.
+static WGSL: Text = Text {
+    constants: &[
+        ("DIM_VECTORS_MAX", Constant::U32(DIM_MAX as u32 / 16)),
+        ("TILE_MAX", Constant::U32(tiles::WGSL_QUERIES as u32)),
+    ],
+    text: include_str!("../../../../shaders/similarity_topk.wgsl"),
 };
+/// Lists of the CUDA form.
+static LISTS: Text = Text { constants: &[], text: include_str!("../../../../kernels/shared/lists.cuh") };
 /// Own part of it.
-static CUDA: Text =
-    Text { constants: CONSTANTS, text: include_str!("../../../../kernels/similarity_topk.cu") };
+static CUDA: Text = Text {
+    constants: &[("QUERIES_TILE", Constant::U32(tiles::QUERIES as u32))],
+    text: include_str!("../../../../kernels/similarity_topk.cu"),
+};
 
 /// Which rows a search looks at.
 #[derive(Clone, Copy, Debug)]
