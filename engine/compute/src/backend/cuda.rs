@@ -59,8 +59,6 @@ pub(crate) struct Cuda {
     info: BackendInfo,
     /// Compute capability of the card, major and minor.
     capability: (i32, i32),
-    /// Architecture that texts are compiled for, such as `sm_90`.
-    arch: String,
     /// Major and minor number of the compiler.
     compiler: (i32, i32),
     code_cache: Option<Arc<dyn CodeCache>>,
@@ -127,10 +125,9 @@ impl Cuda {
         unsafe { context.disable_event_tracking() };
         let stream = context.new_stream()?;
         let (major, minor) = context.compute_capability()?;
-        let arch = format!("sm_{major}{minor}");
         let binding_bytes_max = (context.total_mem()? as u64).min(BINDING_BYTES_MAX);
         let info = BackendInfo {
-            name: format!("cuda ({}, {arch})", context.name()?),
+            name: format!("cuda ({}, {})", context.name()?, arch((major, minor))),
             binding_bytes_max,
             threads: 0,
             targets: vec![Target::Cuda],
@@ -140,7 +137,6 @@ impl Cuda {
         Ok(Cuda {
             info,
             capability: (major, minor),
-            arch,
             compiler,
             code_cache: None,
             context,
@@ -230,15 +226,15 @@ impl Cuda {
     /// A kernel's text as code on the card, or why there is none.
     fn compiled(&self, kernel: &'static Kernel) -> std::result::Result<Prepared, String> {
         let source = kernel.source(Target::Cuda)?;
-        let (text, cache) = (source.text(kernel), self.code_cache.as_deref());
-        let key = cache.map(|_| kept::key(&text, &self.arch, self.compiler));
+        let (text, arch, cache) = (source.text(kernel), arch(self.capability), self.code_cache.as_deref());
+        let key = cache.map(|_| kept::key(&text, &arch, self.compiler));
         let kept = cache.zip(key.as_deref());
         // Code that the driver refuses is compiled anew, like code that is not there.
         let found = kept.and_then(|(cache, key)| kept::get(cache, key));
         if let Some(Ok(prepared)) = found.map(|code| self.loaded(kernel, source, code)) {
             return Ok(prepared);
         }
-        let code = nvrtc::compile(kernel.name, &text, &self.arch)?;
+        let code = nvrtc::compile(kernel.name, &text, &arch)?;
         let prepared = self.loaded(kernel, source, code.clone())?;
         if let Some((cache, key)) = kept {
             kept::put(cache, key, &code);
@@ -416,6 +412,11 @@ fn driver_is_there() -> std::result::Result<(), String> {
     // SAFETY: loading the driver's library runs what it runs in every program that uses it.
     let is_there = unsafe { sys::is_culib_present() };
     is_there.then_some(()).ok_or_else(|| "no CUDA driver found (libcuda)".to_owned())
+}
+
+/// What the compiler calls cards of a compute capability, such as `sm_90`.
+fn arch((major, minor): (i32, i32)) -> String {
+    format!("sm_{major}{minor}")
 }
 
 /// An error of the driver, in its own words.
