@@ -44,6 +44,7 @@ struct Bundle {
     places: u32,
     fades: u32,
     turn_steps: u32,
+    recipe: u32,
 }
 
 fn bundle_of(number: u32) -> Bundle {
@@ -51,7 +52,7 @@ fn bundle_of(number: u32) -> Bundle {
     return Bundle(
         tables[at], tables[at + 1u], tables[at + 2u], tables[at + 3u], bitcast<i32>(tables[at + 4u]),
         tables[at + 5u], tables[at + 6u], tables[at + 7u], tables[at + 8u], tables[at + 9u],
-        tables[at + 10u],
+        tables[at + 10u], tables[at + 11u],
     );
 }
 
@@ -214,7 +215,11 @@ fn arrive(
                     while any(bits != vec2(0u)) {
                         let source = source_tile * TILE + lowest(bits);
                         bits = without_lowest(bits);
-                        arrive_row(replica, number, bundle, source * bundle.delays_len + kind, lane);
+                        if bundle.form == PROCEDURAL {
+                            make_row(replica, bundle, source, kind, lane);
+                        } else {
+                            arrive_row(replica, number, bundle, source * bundle.delays_len + kind, lane);
+                        }
                     }
                 }
             }
@@ -249,6 +254,47 @@ fn arrive_row(replica: u32, number: u32, bundle: Bundle, row: u32, lane: u32) {
             atomicAdd(&scratch[first + target_neuron], quanta);
         }
     }
+}
+
+// Synapses of a source with one delay, four an invocation: simd/fanout.rs has the law.
+fn make_row(replica: u32, bundle: Bundle, source: u32, kind: u32, lane: u32) {
+    let first = (replica * 2u + bundle.channel) * params.neurons + tables[bundle.recipe];
+    let key = vec2(tables[bundle.recipe + 2u], tables[bundle.recipe + 3u]);
+    let spares = tables[bundle.recipe + 4u] == 1u;
+    let drawn_first = tables[bundle.recipe + 5u];
+    let fan = bundle.recipe + RECIPE_WORDS + kind * FAN_WORDS;
+    let count = tables[fan];
+    let pitch = vec2(tables[fan + 1u], tables[fan + 2u]);
+    let delay = tables[bundle.delays + kind];
+    for (var counter = lane; 4u * counter < count; counter += WORKGROUP_SIZE) {
+        let places = philox(vec4(counter, source, delay, 0u), key);
+        var weights = places;
+        if drawn_first != NO_WEIGHTS {
+            weights = philox(vec4(counter, source, delay, 1u), key);
+        }
+        for (var k = 4u * counter; k < min(4u * counter + 4u, count); k++) {
+            var target_neuron = stretch_place(k, places[k % 4u], pitch);
+            target_neuron += u32(spares && target_neuron >= source);
+            var quanta = bundle.quanta;
+            if drawn_first != NO_WEIGHTS {
+                let drawn = weights[k % 4u] >> 16u;
+                quanta = bitcast<i32>(synapses[drawn_first + drawn / 2u] << (16u - 16u * (drawn & 1u))) >> 16u;
+            }
+            atomicAdd(&scratch[first + target_neuron], quanta);
+        }
+    }
+}
+
+// The place that bits draw from stretch k, whole ones of it: k * pitch + bits * pitch / 2^32, in 32.32 bits.
+fn stretch_place(k: u32, bits: u32, pitch: vec2<u32>) -> u32 {
+    var low = k * pitch.x;
+    var high = product_high(k, pitch.x) + k * pitch.y;
+    for (var part = 0u; part < 2u; part++) {
+        let added = select(bits * pitch.y, product_high(bits, pitch.x), part == 1u);
+        low += added;
+        high += u32(low < added);
+    }
+    return high + product_high(bits, pitch.y);
 }
 
 // Traces of sources and targets rise once all weights have looked at them.

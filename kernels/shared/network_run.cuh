@@ -15,6 +15,7 @@ struct Bundle {
     u32 places;
     u32 fades;
     u32 turn_steps;
+    u32 recipe;
 };
 
 // Where a plastic bundle's numbers of a block begin.
@@ -47,7 +48,7 @@ struct Replica : Arguments {
 
     __device__ Bundle bundle_of(u32 bundle) const {
         const u32 *at = tables + params.populations * POPULATION_WORDS + bundle * BUNDLE_WORDS;
-        return {at[0], at[1], at[2], at[3], (int)at[4], at[5], at[6], at[7], at[8], at[9], at[10]};
+        return {at[0], at[1], at[2], at[3], (int)at[4], at[5], at[6], at[7], at[8], at[9], at[10], at[11]};
     }
 
     // Of a bundle's rule: raise, lower, largest weight, quanta in a pA.
@@ -164,7 +165,11 @@ struct Replica : Arguments {
                 u64 bits = fired(tile, tables[bundle.delays + kind]);
                 for (; bits != 0u; bits &= bits - 1u) {
                     u32 source = source_tile * TILE + (u32)__ffsll((long long)bits) - 1u;
-                    arrive_row(number, bundle, source * bundle.delays_len + kind);
+                    if (bundle.form == PROCEDURAL) {
+                        make_row(bundle, source, kind);
+                    } else {
+                        arrive_row(number, bundle, source * bundle.delays_len + kind);
+                    }
                 }
             }
         }
@@ -195,6 +200,40 @@ struct Replica : Arguments {
                 atomicAdd(&block_sums[target], quanta);
             }
         }
+    }
+
+    // Synapses of a source with one delay, four a thread: simd/fanout.rs has the law.
+    __device__ void make_row(const Bundle &bundle, u32 source, u32 kind) {
+        const u32 *recipe = tables + bundle.recipe;
+        const u32 *fan = recipe + RECIPE_WORDS + kind * FAN_WORDS;
+        u64 pitch = (u64)fan[2] << 32 | fan[1];
+        uint2 key = make_uint2(recipe[2], recipe[3]);
+        u32 delay = tables[bundle.delays + kind];
+        int *target_sums = sums + bundle.channel * params.neurons + recipe[0];
+        for (u32 counter = threadIdx.x; 4u * counter < fan[0]; counter += WORKGROUP_SIZE) {
+            uint4 places = philox(make_uint4(counter, source, delay, 0u), key);
+            uint4 weights = places;
+            if (recipe[5] != NO_WEIGHTS) {
+                weights = philox(make_uint4(counter, source, delay, 1u), key);
+            }
+            for (u32 lane = 0u; lane < 4u && 4u * counter + lane < fan[0]; lane++) {
+                u64 bits = word_of(places, lane);
+                u64 within = bits * fan[2] + ((bits * fan[1]) >> 32);
+                u32 target = (u32)((((u64)(4u * counter + lane)) * pitch + within) >> 32);
+                target += (u32)(recipe[4] == 1u && target >= source);
+                int quanta = bundle.quanta;
+                if (recipe[5] != NO_WEIGHTS) {
+                    u32 drawn = word_of(weights, lane) >> 16;
+                    u32 two = synapses[recipe[5] + drawn / 2u];
+                    quanta = (int)(two << (16u - 16u * (drawn & 1u))) >> 16;
+                }
+                atomicAdd(&target_sums[target], quanta);
+            }
+        }
+    }
+
+    __device__ u32 word_of(const uint4 &words, u32 lane) const {
+        return lane == 0u ? words.x : lane == 1u ? words.y : lane == 2u ? words.z : words.w;
     }
 
     // Traces of sources and targets rise once all weights have looked at them.
@@ -280,7 +319,7 @@ struct Replica : Arguments {
         const u32 *seed = seeds + (params.blocks + 1u) + 2u * number;
         u32 lane = threadIdx.x;
         uint4 words = philox(make_uint4(tile * 16u + lane % 16u, params.step, 0u, 0u), make_uint2(seed[0], seed[1]));
-        u32 bits = lane < 16u ? words.x : lane < 32u ? words.y : lane < 48u ? words.z : words.w;
+        u32 bits = word_of(words, lane / 16u);
         u32 events = 0u;
         for (u32 chance = chances; chance < chances + chances_len; chance++) {
             events += (u32)(bits >= tables[chance]);

@@ -13,6 +13,7 @@ pub mod known;
 mod layout;
 mod limits;
 mod quanta;
+mod recipes;
 mod wiring;
 
 pub use description::{Description, Lif, Poisson, Population, Projection, Stdp, Values, Wiring};

@@ -11,6 +11,7 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod fanout;
 mod integrate;
 mod learn;
 mod lesson;
@@ -22,6 +23,7 @@ use std::sync::OnceLock;
 
 use half::f16;
 
+pub use fanout::{Fanout, Made, pitch};
 pub use integrate::{FLUSH_STEPS, Membrane, Noise, Real, Span, TILE};
 pub use learn::{EARLIER, RECENT, Row, TARGETS, raised};
 pub use lesson::{Lesson, PUPILS, Pupils};
@@ -173,6 +175,9 @@ pub struct Simd {
     pub(crate) learn_f32: fn(&mut Row<'_, f32>),
     pub(crate) learn_f64: fn(&mut Row<'_, f64>),
     pub(crate) teach: fn(&Lesson<'_>, &mut Pupils),
+    /// For synapses from `4 * counter`, whole groups.
+    pub(crate) fan_targets: fn(&Fanout, counter: u32, &mut [u32]),
+    pub(crate) fan_weights: fn(&Fanout, counter: u32, &mut [u32]),
 }
 
 /// Queries from which interleaving a block pays: it costs about what three queries do.

@@ -74,10 +74,13 @@ struct ProjectionText {
     target: String,
     pairs: Option<Vec<[u32; 2]>>,
     in_degree: Option<u32>,
+    out_degree: Option<u32>,
     probability: Option<f64>,
     hashed: Option<HashedText>,
     #[serde(default)]
     autapses: bool,
+    #[serde(default)]
+    procedural: bool,
     weight_pa: ValuesText,
     delay_ms: ValuesText,
     stdp: Option<StdpText>,
@@ -179,17 +182,24 @@ pub fn parse(text: &str) -> anyhow::Result<NetworkFile> {
                 format!("{}: must be one of the populations, and {name:?} is not", at(field))
             })
         };
-        let wiring = match (text.pairs, text.in_degree, text.probability, text.hashed) {
-            (Some(pairs), None, None, None) => Wiring::Pairs(pairs),
-            (None, Some(count), None, None) => Wiring::InDegree { count, autapses: text.autapses },
-            (None, None, Some(p), None) => Wiring::Probability { p, autapses: text.autapses },
-            (None, None, None, Some(HashedText { in_degree, first, seed })) => {
+        let ProjectionText { autapses, procedural, .. } = text;
+        let rules = (text.pairs, text.in_degree, text.out_degree, text.probability, text.hashed);
+        let wiring = match rules {
+            (Some(pairs), None, None, None, None) => Wiring::Pairs(pairs),
+            (None, Some(count), None, None, None) => Wiring::InDegree { count, autapses },
+            (None, None, Some(count), None, None) => Wiring::OutDegree { count, autapses, procedural },
+            (None, None, None, Some(p), None) => Wiring::Probability { p, autapses },
+            (None, None, None, None, Some(HashedText { in_degree, first, seed })) => {
                 Wiring::Hashed { in_degree, first, seed }
             }
-            _ => bail!("projections[{number}]: must have one of pairs, in_degree, probability, hashed"),
+            _ => bail!(
+                "projections[{number}]: must have one of pairs, in_degree, out_degree, probability, hashed"
+            ),
         };
-        let drawn = matches!(wiring, Wiring::InDegree { .. } | Wiring::Probability { .. });
-        ensure!(drawn || !text.autapses, "{}: is for in_degree and probability alone", at("autapses"));
+        let told = matches!(wiring, Wiring::Pairs(_) | Wiring::Hashed { .. });
+        ensure!(!told || !autapses, "{}: must not stand beside pairs or hashed", at("autapses"));
+        let fans_out = matches!(wiring, Wiring::OutDegree { .. });
+        ensure!(fans_out || !procedural, "{}: must stand beside out_degree alone", at("procedural"));
         wired.push(Projection {
             source: known("source", &text.source)?,
             target: known("target", &text.target)?,
@@ -261,6 +271,18 @@ mod tests {
             (format!("{head}{projection}in_degree = 1\nweight_pa = 1\ndelay_ms = 1\nsource_ = 1"), "source_"),
             (format!("{head}{projection}weight_pa = 1\ndelay_ms = 1"), "projections[0]: must have one of"),
             (
+                format!("{head}{projection}in_degree = 1\nprocedural = true\nweight_pa = 1\ndelay_ms = 1"),
+                "projections[0].procedural: must stand beside out_degree",
+            ),
+            (
+                format!("{head}{projection}pairs = []\nautapses = true\nweight_pa = 1\ndelay_ms = 1"),
+                "projections[0].autapses",
+            ),
+            (
+                format!("{head}{projection}in_degree = 1\nout_degree = 1\nweight_pa = 1\ndelay_ms = 1"),
+                "projections[0]: must have one of",
+            ),
+            (
                 format!(
                     "{head}{}in_degree = 1\nweight_pa = 1\ndelay_ms = 1",
                     projection.replace("\"a\"", "\"b\"")
@@ -272,6 +294,16 @@ mod tests {
             let refusal = refusal(&text);
             assert!(refusal.contains(named), "{named}: {refusal}");
         }
+    }
+
+    #[test]
+    fn rows_may_be_made_when_they_are_read() {
+        let text = format!(
+            "step_ms = 1\n[[populations]]\nname = \"a\"\nsize = 3\n{NEURON}[[projections]]\nsource = \"a\"\n\
+             target = \"a\"\nout_degree = 2\nprocedural = true\nweight_pa = 1\ndelay_ms = 1"
+        );
+        let wiring = &parse(&text).unwrap().description.projections[0].wiring;
+        assert_eq!(*wiring, Wiring::OutDegree { count: 2, autapses: false, procedural: true });
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! **Network.** Neurons are numbered through populations, each of whole tiles of 64 neurons (what is left over never fires). A
 //! *bundle* holds the synapses that leave one population into one channel, excitatory or inhibitory; its rows are split by
-//! *block*, a run of tiles, so that a row part has all its targets in one block. *Replicas* are copies of the network that
+//! *block*, a run of tiles, so that a row part has all its targets in one block. Rows of a *procedural* bundle are nowhere: a function
+//! of the source makes them when they are read (`simd::Fanout`). *Replicas* are copies of the network that
 //! share synapses and nothing else.
 //!
 //! **One step** of the update with number `t`, for every replica:
@@ -47,8 +48,8 @@ pub use cases::beginning;
 #[cfg(test)]
 pub(crate) use cases::random_description;
 pub use tables::{
-    BUNDLE_WORDS, Bundle, FADE_VALUES, Fade, Form, MEMBRANE_VALUES, POPULATION_WORDS, Population,
-    RULE_VALUES, Rule, fade_values, membrane_values, rule_values,
+    BUNDLE_WORDS, Bundle, FADE_VALUES, FAN_WORDS, Fade, Form, MEMBRANE_VALUES, NO_WEIGHTS, POPULATION_WORDS,
+    Population, RECIPE_WORDS, RULE_VALUES, Recipe, Rule, fade_values, membrane_values, rule_values,
 };
 
 crate::params! {
@@ -161,6 +162,10 @@ const NUMBERS: &[(&str, Constant)] = &[
     ("RULE_VALUES", Constant::U32(RULE_VALUES as u32)),
     ("VARIED", Constant::U32(Form::Varied as u32)),
     ("PLASTIC", Constant::U32(Form::Plastic as u32)),
+    ("PROCEDURAL", Constant::U32(Form::Procedural as u32)),
+    ("RECIPE_WORDS", Constant::U32(RECIPE_WORDS as u32)),
+    ("FAN_WORDS", Constant::U32(FAN_WORDS as u32)),
+    ("NO_WEIGHTS", Constant::U32(NO_WEIGHTS)),
     ("TILE", Constant::U32(TILE as u32)),
     ("FADE_VALUES", Constant::U32(FADE_VALUES as u32)),
     ("FLUSH_STEPS", Constant::U32(FLUSH_STEPS as u32)),

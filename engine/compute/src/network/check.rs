@@ -43,11 +43,21 @@ pub fn check(description: &Description) -> Result<()> {
     for (place, projection) in projections.iter().enumerate() {
         check_projection(projection, description, &format!("projections[{place}]"))?;
     }
-    let synapses: f64 = projections.iter().map(|projection| expected(projection, populations)).sum();
+    let mut made = vec![0; populations.len()];
+    for (place, projection) in projections.iter().enumerate() {
+        if let Wiring::OutDegree { count, procedural: true, .. } = projection.wiring {
+            made[projection.source] += u64::from(count);
+            let rule = "must be at most 67,108,864 together with that of other procedural ones of its source";
+            let few = made[projection.source] <= NEURONS_MAX;
+            ensure(few, || format!("projections[{place}].out_degree"), rule)?;
+        }
+    }
+    let stored = projections.iter().filter(|projection| !projection.is_procedural());
+    let synapses: f64 = stored.map(|projection| expected(projection, populations)).sum();
     ensure(
         synapses <= SYNAPSES_MAX,
         || "projections".into(),
-        "must have at most 4,000,000,000 synapses together",
+        "must have at most 4,000,000,000 stored synapses together",
     )
 }
 
@@ -58,6 +68,7 @@ pub fn expected(projection: &Projection, populations: &[Population]) -> f64 {
         Wiring::Pairs(pairs) => pairs.len() as f64,
         Wiring::InDegree { count, .. } => f64::from(*count) * size(projection.target),
         Wiring::Hashed { in_degree, .. } => f64::from(*in_degree) * size(projection.target),
+        Wiring::OutDegree { count, .. } => f64::from(*count) * size(projection.source),
         Wiring::Probability { p, .. } => p * size(projection.source) * size(projection.target),
     }
 }
@@ -148,6 +159,12 @@ fn check_projection(projection: &Projection, description: &Description, path: &s
         }
         Wiring::InDegree { count, autapses } => {
             ensure(*autapses || !lonely || *count == 0, || at("autapses"), lonely_rule)?;
+        }
+        Wiring::OutDegree { count, autapses, .. } => {
+            ensure(*autapses || !lonely || *count == 0, || at("autapses"), lonely_rule)?;
+            ensure(u64::from(*count) <= NEURONS_MAX, || at("out_degree"), "must be at most 67,108,864")?;
+            let stored = stdp.is_none() || !projection.is_procedural();
+            ensure(stored, || at("procedural"), "must not be told where weights learn: these are stored")?;
         }
         Wiring::Probability { p, .. } => {
             ensure((0.0..=1.0).contains(p), || at("probability"), "must be from 0 to 1")?;

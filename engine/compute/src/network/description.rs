@@ -104,6 +104,13 @@ pub struct Projection {
     pub stdp: Option<Stdp>,
 }
 
+impl Projection {
+    /// If its synapses are made when they are read.
+    pub fn is_procedural(&self) -> bool {
+        matches!(self.wiring, Wiring::OutDegree { procedural: true, .. })
+    }
+}
+
 /// Who is connected.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Wiring {
@@ -122,6 +129,16 @@ pub enum Wiring {
         p: f64,
         /// Whether a neuron may be its own source.
         autapses: bool,
+    },
+    /// Each source has so many targets, one in each stretch of the targets that is an equal part of them: see
+    /// [`Fanout`](crate::simd::Fanout). Delays are not drawn; each source's are spread over the distribution.
+    OutDegree {
+        /// How many.
+        count: u32,
+        /// Whether a neuron may be its own target.
+        autapses: bool,
+        /// Whether rows are made when they are read, to the same bits as if they were stored: no memory, for more arithmetic.
+        procedural: bool,
     },
     /// As `InDegree`, by a formula that other simulators can follow: source `k` of neuron `j` (numbered through all populations) is
     /// splitmix64(seed << 40 | j << 16 | first + k) mod size; who would be its own source takes the next.

@@ -138,13 +138,20 @@ pub fn lay_out<T: Real>(
         learning: Vec::new(),
         quanta,
     };
-    let (mut bundles, mut weights) = (Vec::new(), Vec::new());
+    let (mut bundles, mut weights, mut recipes) = (Vec::new(), Vec::new(), Vec::new());
     for gathered in &gathered {
-        let (bundle, initial) = layout.bundle(gathered, &wired)?;
+        let (bundle, initial, recipe) = if gathered.form == Form::Procedural {
+            let (bundle, recipe) = layout.recipe(gathered, &wired[gathered.projections[0]]);
+            (bundle, Vec::new(), recipe)
+        } else {
+            let (bundle, initial) = layout.bundle(gathered, &wired)?;
+            (bundle, initial, Vec::new())
+        };
         bundles.push(bundle);
         weights.push(initial);
+        recipes.push(recipe);
     }
-    layout.tables(description, seeds, &gathered, &mut bundles, &weights);
+    layout.tables(description, seeds, &gathered, &mut bundles, &weights, &recipes);
     layout.neurons(description, seeds);
     Ok(layout)
 }
@@ -172,12 +179,20 @@ fn gather(wired: &[Wired<'_>]) -> Vec<Gathered> {
             all.push(Gathered::new(vec![place], projection.source, 0, Form::Plastic));
             continue;
         }
+        if projection.procedural {
+            if !projection.shares().is_empty() {
+                all.push(Gathered::procedural(place, projection));
+            }
+            continue;
+        }
         for channel in 0..2 {
             if !projection.weights.values().iter().any(|&weight| channel_of(weight) == channel) {
                 continue;
             }
             let same = |g: &&mut Gathered| {
-                g.form != Form::Plastic && g.source == projection.source && g.channel == channel
+                matches!(g.form, Form::Uniform | Form::Varied)
+                    && g.source == projection.source
+                    && g.channel == channel
             };
             match all.iter_mut().find(same) {
                 Some(gathered) => gathered.projections.push(place),
@@ -185,7 +200,7 @@ fn gather(wired: &[Wired<'_>]) -> Vec<Gathered> {
             }
         }
     }
-    for gathered in &mut all {
+    for gathered in all.iter_mut().filter(|gathered| gathered.form != Form::Procedural) {
         gathered.projections.sort_by_key(|&place| wired[place].target);
         let first = match wired[gathered.projections[0]].weights {
             Spread::All(weight) => Some(weight),
@@ -214,7 +229,7 @@ pub(super) fn channel_of(weight: f64) -> usize {
 }
 
 impl Gathered {
-    fn new(projections: Vec<usize>, source: usize, channel: usize, form: Form) -> Self {
+    pub(super) fn new(projections: Vec<usize>, source: usize, channel: usize, form: Form) -> Self {
         Gathered { projections, source, channel, form, delays: Vec::new(), classes: Vec::new() }
     }
 
@@ -277,6 +292,7 @@ impl<T: Real> Layout<T> {
             places: 0,
             fades: 0,
             turn_steps: 0,
+            recipe: 0,
         };
         if let (Form::Uniform, Spread::All(weight)) = (gathered.form, &wired[gathered.projections[0]].weights)
         {
@@ -371,6 +387,7 @@ impl<T: Real> Layout<T> {
                         weights[position] = T::of(wired.weights.at(chance.place, chance.weight_bits()));
                         entries[position] = [source, target];
                     }
+                    Form::Procedural => unreachable!("nothing of it is stored, this is a bug"),
                 }
             });
         }
@@ -410,6 +427,7 @@ impl<T: Real> Layout<T> {
         gathered: &[Gathered],
         bundles: &mut [Bundle],
         weights: &[Vec<Vec<T>>],
+        recipes: &[Vec<u32>],
     ) {
         let blocks = self.blocks.len() - 1;
         let fixed = self.places.len() * POPULATION_WORDS
@@ -439,9 +457,11 @@ impl<T: Real> Layout<T> {
             self.constants.extend(membrane_values(&membrane).map(T::of));
         }
         let mut plastic: Vec<T> = Vec::new();
-        for (bundle, gathered) in bundles.iter_mut().zip(gathered) {
+        for ((bundle, gathered), recipe) in bundles.iter_mut().zip(gathered).zip(recipes) {
             bundle.delays = (fixed + extras.len()) as u32;
             extras.extend(&gathered.delays);
+            bundle.recipe = (fixed + extras.len()) as u32;
+            extras.extend(recipe);
             if gathered.form == Form::Plastic {
                 bundle.places = (fixed + extras.len()) as u32;
                 extras.extend(vec![0; 3 * blocks]);

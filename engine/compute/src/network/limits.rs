@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::check::{expected, refused};
 use super::description::{Description, Wiring};
 use super::layout::{Gathered, channel_of, tiles_of, turn_steps};
+use super::recipes::drawn_bytes;
 use super::wiring::Wired;
 use crate::Result;
 use crate::kernels::network_run::{FADE_VALUES, Form, STATE_VALUES};
@@ -18,8 +19,10 @@ pub(super) fn check_sums(description: &Description, wired: &[Wired<'_>], quanta:
         let degree = match &projection.wiring {
             Wiring::InDegree { count, .. } => f64::from(*count),
             Wiring::Hashed { in_degree, .. } => f64::from(*in_degree),
-            // Ten standard deviations more than expected: no neuron has more.
-            Wiring::Probability { p, .. } => size.min(p * size + 10.0 * (p * size).sqrt() + 50.0),
+            Wiring::Probability { p, .. } => size.min(unlikely(p * size)),
+            Wiring::OutDegree { count, .. } => {
+                unlikely(f64::from(*count) * size / f64::from(description.populations[wired.target].size))
+            }
             Wiring::Pairs(pairs) => {
                 let mut counts: HashMap<u32, u32> = HashMap::new();
                 pairs.iter().for_each(|pair| *counts.entry(pair[1]).or_default() += 1);
@@ -40,6 +43,11 @@ pub(super) fn check_sums(description: &Description, wired: &[Wired<'_>], quanta:
         }
     }
     Ok(())
+}
+
+/// Ten standard deviations more synapses than a neuron may expect: none has more.
+fn unlikely(expected: f64) -> f64 {
+    expected + 10.0 * expected.sqrt() + 50.0
 }
 
 fn too_large(bytes: f64, bytes_max: u64) -> Result<()> {
@@ -75,6 +83,10 @@ pub(super) fn check_synapse_bytes<T>(
         tiles += tiles_of(population);
     }
     for gathered in gathered {
+        if gathered.form == Form::Procedural {
+            bytes += drawn_bytes(&wired[gathered.projections[0]]);
+            continue;
+        }
         let sources = tiles_of(&description.populations[gathered.source]) * TILE;
         bytes += 4.0 * (sources * gathered.delays.len()) as f64 * blocks as f64;
         for &place in &gathered.projections {
@@ -83,6 +95,7 @@ pub(super) fn check_synapse_bytes<T>(
                 * match gathered.form {
                     Form::Uniform => 2.0,
                     Form::Varied => 4.0,
+                    Form::Procedural => 0.0,
                     Form::Plastic => 2.0 + 8.0 + (size_of::<T>() * replicas) as f64,
                 };
             if let Some(stdp) = wired[place].stdp {

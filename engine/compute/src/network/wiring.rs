@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::description::{Description, Projection, Stdp, Values, Wiring};
 use super::draw::{Divisor, Spread, normal_table, splitmix64, uniform_table, unit};
+use crate::simd::{Fanout, Made, Simd, pitch};
 
 /// A projection with its weights and delays ready to be looked up.
 pub struct Wired<'a> {
@@ -17,14 +18,31 @@ pub struct Wired<'a> {
     pub weights: Spread<f64>,
     /// Delays, steps.
     pub delays: Spread<u32>,
+    /// If its synapses are made when they are read.
+    pub procedural: bool,
     wiring: &'a Wiring,
     /// Of pairs, places by target.
     order: Vec<u32>,
+    /// Of an out-degree, by delay.
+    shares: Vec<Share>,
     sources: u32,
     /// Number of the first target through all populations.
     target_first: u64,
     /// Differs from projection to projection.
     key: u64,
+}
+
+/// What each source has of an out-degree with one delay.
+#[derive(Clone, Copy)]
+pub struct Share {
+    /// Steps.
+    pub delay: u32,
+    /// Synapses.
+    pub count: u32,
+    /// Of their stretches.
+    pub pitch: u64,
+    /// What finds the delay in the distribution.
+    delay_bits: u16,
 }
 
 /// What is random about a synapse.
@@ -52,8 +70,8 @@ impl Chance {
 impl<'a> Wired<'a> {
     /// The projection at `place` of a description that keeps the rules.
     pub fn new(description: &'a Description, place: usize) -> Self {
-        let Projection { source, target, wiring, weight_pa, delay_ms, stdp } =
-            &description.projections[place];
+        let projection = &description.projections[place];
+        let Projection { source, target, wiring, weight_pa, delay_ms, stdp } = projection;
         let populations = &description.populations;
         let order = match wiring {
             Wiring::Pairs(pairs) => {
@@ -70,21 +88,54 @@ impl<'a> Wired<'a> {
         };
         let step_ms = description.step_ms;
         let steps = |delay: f64| (delay / step_ms).round().max(1.0) as u32;
+        let delays = spread(delay_ms, step_ms / 2.0, f64::INFINITY).map(steps);
+        let shares = match *wiring {
+            Wiring::OutDegree { count, autapses, .. } => {
+                let spared = u32::from(!autapses && source == target);
+                shares(&delays, count, populations[*target].size - spared)
+            }
+            _ => Vec::new(),
+        };
         Wired {
             source: *source,
             target: *target,
             stdp: *stdp,
             weights: spread(weight_pa, low, high),
-            delays: spread(delay_ms, step_ms / 2.0, f64::INFINITY).map(steps),
+            delays,
+            procedural: projection.is_procedural(),
             wiring,
             order,
+            shares,
             sources: populations[*source].size,
             target_first: populations[..*target].iter().map(|population| u64::from(population.size)).sum(),
             key: splitmix64(description.seed ^ splitmix64(place as u64)),
         }
     }
 
-    /// Calls `each(source, target, chance)` for every synapse to targets of a range, in the order of targets.
+    /// What each source has of an out-degree, by delay.
+    pub fn shares(&self) -> &[Share] {
+        &self.shares
+    }
+
+    /// Of an out-degree: what a source has with one delay.
+    pub fn fanout(&self, source: u32, share: &Share) -> Fanout {
+        let spared = if self.spares() { source } else { u32::MAX };
+        let Share { delay, count, pitch, .. } = *share;
+        Fanout { key: self.key_words(), source, delay, count, pitch, spared }
+    }
+
+    /// Of an out-degree: if no neuron is its own target.
+    pub fn spares(&self) -> bool {
+        matches!(self.wiring, Wiring::OutDegree { autapses: false, .. }) && self.source == self.target
+    }
+
+    /// What tells projections apart.
+    pub fn key_words(&self) -> [u32; 2] {
+        [self.key as u32, (self.key >> 32) as u32]
+    }
+
+    /// Calls `each(source, target, chance)` for every synapse to targets of a range: those of a source and delay in the order of
+    /// targets.
     #[inline(always)]
     pub fn each(&self, targets: Range<u32>, mut each: impl FnMut(u32, u32, Chance)) {
         let recurrent = self.source == self.target;
@@ -110,6 +161,17 @@ impl<'a> Wired<'a> {
                             source = next(source);
                         }
                         each(source, target, Chance { place: 0, bits: bits as u32 });
+                    }
+                }
+            }
+            Wiring::OutDegree { .. } => {
+                let (simd, mut made) = (Simd::detect(), Made::default());
+                for source in 0..n {
+                    for share in &self.shares {
+                        self.fanout(source, share).each(simd, &targets, true, &mut made, |target, bits| {
+                            let bits = u32::from(share.delay_bits) << 16 | u32::from(bits);
+                            each(source, target, Chance { place: 0, bits });
+                        });
                     }
                 }
             }
@@ -151,6 +213,21 @@ impl<'a> Wired<'a> {
             }
         }
     }
+}
+
+/// An out-degree over a number of targets, by delay: synapse k of n has the delay that (k + 1/2) / n of all are below.
+fn shares(delays: &Spread<u32>, count: u32, targets: u32) -> Vec<Share> {
+    let mut shares: Vec<Share> = Vec::new();
+    for k in 0..u64::from(count) {
+        let delay_bits = (((2 * k + 1) << 15) / u64::from(count)) as u16;
+        let delay = delays.at(0, delay_bits);
+        match shares.last_mut() {
+            Some(share) if share.delay == delay => share.count += 1,
+            _ => shares.push(Share { delay, count: 1, pitch: 0, delay_bits }),
+        }
+    }
+    shares.iter_mut().for_each(|share| share.pitch = pitch(share.count, targets));
+    shares
 }
 
 /// Values made ready; what is drawn from a normal distribution stays within the bounds.

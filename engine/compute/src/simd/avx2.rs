@@ -14,6 +14,7 @@ use std::arch::x86_64::*;
 
 use half::f16;
 
+use super::fanout::{self, Fanout};
 use super::integrate::integrate;
 use super::learn::{RECENT, Recent, learn, look_up};
 use super::lesson::{self, Lesson, Pupils};
@@ -40,6 +41,8 @@ static TABLE: Simd = Simd {
     learn_f32,
     learn_f64,
     teach,
+    fan_targets,
+    fan_weights,
 };
 
 /// The table, if this machine can run it.
@@ -202,6 +205,28 @@ pub(super) fn look_up_f32(recent: &Recent<f32>, targets: &[u16; LANES]) -> [[f32
         }
     }
     bytemuck::cast(halves)
+}
+
+fn fan_weights(fan: &Fanout, counter: u32, bits: &mut [u32]) {
+    // SAFETY: the table is given out only where its instructions exist.
+    unsafe { fan_weights_avx2(fan, counter, bits) }
+}
+
+/// The plain form, built for wider vectors.
+#[target_feature(enable = "avx2")]
+fn fan_weights_avx2(fan: &Fanout, counter: u32, bits: &mut [u32]) {
+    fanout::fan_weights(fan, counter, bits);
+}
+
+fn fan_targets(fan: &Fanout, counter: u32, targets: &mut [u32]) {
+    // SAFETY: the table is given out only where its instructions exist.
+    unsafe { fan_targets_avx2(fan, counter, targets) }
+}
+
+/// The plain form, built for wider vectors.
+#[target_feature(enable = "avx2")]
+fn fan_targets_avx2(fan: &Fanout, counter: u32, targets: &mut [u32]) {
+    fanout::fan_targets(fan, counter, targets);
 }
 
 fn teach(lesson: &Lesson<'_>, pupils: &mut Pupils) {

@@ -11,6 +11,7 @@
 
 use std::arch::x86_64::*;
 
+use super::fanout::{self, Fanout};
 use super::integrate::integrate;
 use super::learn::{learn, look_up};
 use super::lesson::{self, Lesson, Pupils};
@@ -32,6 +33,8 @@ static TABLE: Simd = Simd {
     learn_f32,
     learn_f64,
     teach,
+    fan_targets,
+    fan_weights,
 };
 
 /// The table, if this machine can run it.
@@ -112,6 +115,28 @@ fn learn_f32_avx512(row: &mut Row<'_, f32>) {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 fn learn_f64_avx512(row: &mut Row<'_, f64>) {
     learn(row, look_up);
+}
+
+fn fan_weights(fan: &Fanout, counter: u32, bits: &mut [u32]) {
+    // SAFETY: the table is given out only where its instructions exist.
+    unsafe { fan_weights_avx512(fan, counter, bits) }
+}
+
+/// The plain form, built for wider vectors.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn fan_weights_avx512(fan: &Fanout, counter: u32, bits: &mut [u32]) {
+    fanout::fan_weights(fan, counter, bits);
+}
+
+fn fan_targets(fan: &Fanout, counter: u32, targets: &mut [u32]) {
+    // SAFETY: the table is given out only where its instructions exist.
+    unsafe { fan_targets_avx512(fan, counter, targets) }
+}
+
+/// The plain form, built for wider vectors.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+fn fan_targets_avx512(fan: &Fanout, counter: u32, targets: &mut [u32]) {
+    fanout::fan_targets(fan, counter, targets);
 }
 
 fn teach(lesson: &Lesson<'_>, pupils: &mut Pupils) {

@@ -2,6 +2,7 @@
 
 use half::f16;
 
+use super::fanout::{fan_targets, fan_weights};
 use super::integrate::integrate;
 use super::learn::{learn, look_up};
 use super::lesson::teach;
@@ -27,6 +28,8 @@ pub(super) static TABLE: Simd = Simd {
     learn_f32: |row| learn(row, look_up),
     learn_f64: |row| learn(row, look_up),
     teach,
+    fan_targets,
+    fan_weights,
 };
 
 /// Adds up partial sums in the order every table keeps.

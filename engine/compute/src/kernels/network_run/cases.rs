@@ -42,7 +42,7 @@ pub(crate) fn random_description(draw: &mut Draw) -> Description {
         let (source, target) = (draw.below(populations.len()), draw.below(populations.len()));
         let sizes = [populations[source].size, populations[target].size];
         let sign = [1.0, 1.0, -4.0][draw.below(3)];
-        let wiring = match draw.below(4) {
+        let wiring = match draw.below(6) {
             0 => {
                 let pair = |draw: &mut Draw| sizes.map(|size| draw.below(size as usize) as u32);
                 Wiring::Pairs(draw.many(300, pair))
@@ -50,13 +50,19 @@ pub(crate) fn random_description(draw: &mut Draw) -> Description {
             1 => Wiring::InDegree { count: draw.below(20) as u32, autapses: true },
             2 => Wiring::Probability { p: any(draw, 0.0, 0.2), autapses: draw.below(2) == 0 },
             _ if source == target && sizes[0] == 1 => Wiring::Pairs(Vec::new()),
+            3 | 4 => Wiring::OutDegree {
+                count: [0, 1, 9, 150, 400][draw.below(5)].min(2 * sizes[1]),
+                autapses: draw.below(2) == 0,
+                procedural: draw.below(4) > 0,
+            },
             _ => Wiring::Hashed { in_degree: draw.below(20) as u32, first: draw.below(50) as u32, seed: 1 },
         };
         let listed = match &wiring {
             Wiring::Pairs(pairs) => Some(pairs.len()),
             _ => None,
         };
-        let stdp = (draw.below(3) == 0).then_some(Stdp {
+        let stored = !matches!(wiring, Wiring::OutDegree { procedural: true, .. });
+        let stdp = (stored && draw.below(3) == 0).then_some(Stdp {
             // Short ones make turns of a few steps.
             tau_plus_ms: [20.0, 2.0, 0.1][draw.below(3)],
             tau_minus_ms: [15.0, 5.0, 0.3][draw.below(3)],

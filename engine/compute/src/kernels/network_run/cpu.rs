@@ -14,7 +14,7 @@ use std::sync::RwLock;
 
 use crate::args::Args;
 use crate::parallel::{in_lockstep, in_parallel};
-use crate::simd::{Membrane, Real, Simd};
+use crate::simd::{Made, Membrane, Real, Simd};
 
 use super::tables::{Bundle, Form, Network, Population, Rule};
 use super::{DRIVES, INBOX, PLASTIC, RELEASES, SPIKES, STATE, STATE_VALUES};
@@ -168,6 +168,7 @@ impl<T: Real> Replica<'_, T> {
                 members: range,
                 sums: Vec::new(),
                 parts: Vec::new(),
+                made: Made::default(),
             };
             block.begin(plan);
             // In order, so that who fired is told in order.

@@ -62,6 +62,10 @@ impl<T: Real> Replica<'_, T> {
         let network = self.network;
         for number in 0..network.params.bundles as usize {
             let bundle = network.bundle(number);
+            if bundle.form == Form::Procedural {
+                self.make(step, number, sums);
+                continue;
+            }
             for block in 0..network.params.blocks as usize {
                 if bundle.form == Form::Plastic {
                     self.learn(step, number, block, sums);
@@ -87,6 +91,27 @@ impl<T: Real> Replica<'_, T> {
                             sums[first + target] = sums[first + target].wrapping_add(quanta);
                         }
                     }
+                }
+            }
+        }
+    }
+
+    /// Rows of a procedural bundle arrive, synapse by synapse.
+    fn make(&self, step: u32, number: usize, sums: &mut [i32]) {
+        let network = self.network;
+        let bundle = network.bundle(number);
+        let recipe = network.recipe(&bundle);
+        let first = bundle.channel as usize * network.params.neurons as usize + recipe.target_first as usize;
+        for source in 0..bundle.sources {
+            for (class, &delay) in network.delays(&bundle).iter().enumerate() {
+                if !self.fired(step, delay, (bundle.source_first + source) as usize) {
+                    continue;
+                }
+                let fan = network.fanout(&bundle, &recipe, source, class);
+                for k in 0..fan.count {
+                    let quanta = network.made_quanta(&bundle, &recipe, fan.weight_bits(k));
+                    let sum = &mut sums[first + fan.target(k) as usize];
+                    *sum = sum.wrapping_add(quanta);
                 }
             }
         }

@@ -1,14 +1,20 @@
 //! What stands where in the tables of a network.
 
 use crate::args::Args;
-use crate::simd::{Membrane, Noise, Real, TILE};
+use crate::simd::{Fanout, Membrane, Noise, Real, TILE};
 
 use super::{COLUMNS, CONSTANTS, NetworkParams, STARTS, SYNAPSES, TABLES};
 
 /// Words of a population's record.
 pub const POPULATION_WORDS: usize = 7;
 /// Words of a bundle's record.
-pub const BUNDLE_WORDS: usize = 11;
+pub const BUNDLE_WORDS: usize = 12;
+/// Words of a recipe, and then of each of its delays.
+pub const RECIPE_WORDS: usize = 6;
+/// Instead of a place of weights: none are drawn.
+pub const NO_WEIGHTS: u32 = u32::MAX;
+/// Words of a delay of a recipe.
+pub const FAN_WORDS: usize = 3;
 /// Numbers of a population.
 pub const MEMBRANE_VALUES: usize = 9;
 /// Numbers of a bundle.
@@ -62,6 +68,8 @@ pub enum Form {
     Varied = 1,
     /// u16: target. Weights stand in `plastic`, in the order of positions.
     Plastic = 2,
+    /// Not at all: rows are made by a [`Recipe`] when they are read.
+    Procedural = 3,
 }
 
 /// Record of a bundle. Source, target and start counts are of whole tiles.
@@ -90,6 +98,8 @@ pub struct Bundle {
     pub fades: u32,
     /// Steps of a turn.
     pub turn_steps: u32,
+    /// Where in the tables its recipe is, if it is procedural.
+    pub recipe: u32,
 }
 
 impl Bundle {
@@ -107,6 +117,7 @@ impl Bundle {
             places,
             fades,
             turn_steps,
+            recipe,
         } = *self;
         [
             source_first,
@@ -120,7 +131,31 @@ impl Bundle {
             places,
             fades,
             turn_steps,
+            recipe,
         ]
+    }
+}
+
+/// How rows of a procedural bundle are made, which [`Fanout`] says in full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recipe {
+    /// Number of the first target.
+    pub target_first: u32,
+    /// Targets.
+    pub targets: u32,
+    /// Tells projections apart.
+    pub key: [u32; 2],
+    /// 1 if no neuron is its own target.
+    pub spares: u32,
+    /// Where in `synapses` the 2^16 weights begin that are drawn from, in quanta, two a word; [`NO_WEIGHTS`] if all have the bundle's.
+    pub weights: u32,
+}
+
+impl Recipe {
+    /// As it stands in the tables, before the synapses of each delay and the pitch of their stretches, lower half first.
+    pub fn words(&self) -> [u32; RECIPE_WORDS] {
+        let Recipe { target_first, targets, key: [first, second], spares, weights } = *self;
+        [target_first, targets, first, second, spares, weights]
     }
 }
 
@@ -237,6 +272,7 @@ impl<'a, T: Real> Network<'a, T> {
             places,
             fades,
             turn_steps,
+            recipe,
         ] = words
         else {
             unreachable!("so many words")
@@ -245,6 +281,7 @@ impl<'a, T: Real> Network<'a, T> {
             0 => Form::Uniform,
             1 => Form::Varied,
             2 => Form::Plastic,
+            3 => Form::Procedural,
             other => panic!("form {other} of a bundle, this is a bug"),
         };
         let quanta = quanta as i32;
@@ -260,7 +297,39 @@ impl<'a, T: Real> Network<'a, T> {
             places,
             fades,
             turn_steps,
+            recipe,
         }
+    }
+
+    pub fn recipe(&self, bundle: &Bundle) -> Recipe {
+        let words = &self.tables[bundle.recipe as usize..][..RECIPE_WORDS];
+        let &[target_first, targets, first, second, spares, weights] = words else {
+            unreachable!("so many words")
+        };
+        Recipe { target_first, targets, key: [first, second], spares, weights }
+    }
+
+    /// What leaves a source, told in its population, by one of the bundle's delays.
+    pub fn fanout(&self, bundle: &Bundle, recipe: &Recipe, source: u32, class: usize) -> Fanout {
+        let at = bundle.recipe as usize + RECIPE_WORDS + class * FAN_WORDS;
+        let &[count, low, high] = &self.tables[at..][..FAN_WORDS] else { unreachable!("so many words") };
+        Fanout {
+            key: recipe.key,
+            source,
+            delay: self.delays(bundle)[class],
+            count,
+            pitch: u64::from(high) << 32 | u64::from(low),
+            spared: if recipe.spares == 1 { source } else { u32::MAX },
+        }
+    }
+
+    /// Weight of a procedural synapse with these bits, quanta.
+    pub fn made_quanta(&self, bundle: &Bundle, recipe: &Recipe, bits: u16) -> i32 {
+        if recipe.weights == NO_WEIGHTS {
+            return bundle.quanta;
+        }
+        let weights: &[i16] = bytemuck::cast_slice(self.synapses);
+        i32::from(weights[2 * recipe.weights as usize + bits as usize])
     }
 
     pub fn rule(&self, bundle: usize) -> Rule<T> {

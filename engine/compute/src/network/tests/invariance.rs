@@ -144,3 +144,72 @@ fn what_is_injected_and_set_arrives_once_and_in_its_replica() {
     network.destroy(&mut device);
     assert_eq!(device.used_bytes(), 0);
 }
+
+/// With the rows of its out-degrees made when they are read, where they do not learn, or stored.
+fn with_rows(description: &Description, made: bool) -> Description {
+    let mut description = description.clone();
+    for projection in &mut description.projections {
+        if let Wiring::OutDegree { procedural, .. } = &mut projection.wiring {
+            *procedural = made && projection.stdp.is_none();
+        }
+    }
+    description
+}
+
+/// Two populations of a thousand, whose excitatory synapses vary in weight and delay.
+fn fanned_out() -> Description {
+    let mut description = known::vogels_abbott(4_000);
+    for projection in &mut description.projections {
+        let targets = description.populations[projection.target].size;
+        projection.wiring = Wiring::OutDegree { count: targets / 50, autapses: false, procedural: true };
+    }
+    description.projections[0].weight_pa = Values::Normal { mean: 16.2, sd: 4.0 };
+    description.projections[1].delay_ms = Values::Uniform { low: 0.1, high: 3.0, seed: None };
+    description
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn made_rows_are_stored_rows(seed: u64) {
+        let description = random_description(&mut Draw::new(seed));
+        let told = |made: bool, threads: usize| {
+            told::<f32>(&mut device(DeviceChoice::Cpu, threads), &with_rows(&description, made), &[seed], &[300])
+        };
+        prop_assert_eq!(told(true, 1), told(false, 1));
+        prop_assert_eq!(told(true, 3), told(false, 2));
+    }
+}
+
+#[test]
+fn a_network_that_stores_nothing_runs_as_one_that_does() {
+    let description = fanned_out();
+    let stored =
+        told::<f32>(&mut device(DeviceChoice::Cpu, 1), &with_rows(&description, false), &[1], &[500]);
+    assert!(stored.0.len() > 500, "{} spikes", stored.0.len());
+    for threads in [1, 2, 3] {
+        assert_eq!(
+            stored,
+            told::<f32>(&mut device(DeviceChoice::Cpu, threads), &description, &[1], &[200, 300])
+        );
+    }
+    let mut device = device(DeviceChoice::Cpu, 1);
+    let network = Network::<f32>::build(&mut device, &description, &[1]).unwrap();
+    let kept = Network::<f32>::build(&mut device, &with_rows(&description, false), &[1]).unwrap();
+    assert_eq!(network.out_degrees(), kept.out_degrees());
+    assert_eq!(network.synapses(), 4_000 * 80);
+    // The weights that are drawn from.
+    assert_eq!(network.synapse_bytes(), 2 << 16);
+}
+
+#[test]
+fn made_synapses_may_be_more_than_there_is_room_for() {
+    let mut description = known::vogels_abbott(100);
+    description.projections.truncate(1);
+    description.projections[0].wiring =
+        Wiring::OutDegree { count: 1 << 26, autapses: false, procedural: true };
+    let mut device = device(DeviceChoice::Cpu, 1);
+    let network = Network::<f32>::build(&mut device, &description, &[1]).unwrap();
+    assert_eq!((network.synapses(), network.synapse_bytes()), (80 << 26, 0));
+}

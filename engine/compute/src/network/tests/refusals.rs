@@ -35,6 +35,9 @@ fn fields_are_named() {
         description.projections[0].stdp = Some(stdp);
         description
     };
+    let mut made = with_stdp(|_| ());
+    made.projections[0].wiring = Wiring::OutDegree { count: 3, autapses: true, procedural: true };
+    assert!(refusal(&mut device, &made).starts_with("projections[0].procedural: "));
     let changes: &[(&str, Change)] = &[
         ("step_ms", |d| d.step_ms = 0.0),
         ("step_ms", |d| d.step_ms = f64::NAN),
@@ -85,6 +88,21 @@ fn fields_are_named() {
         }),
         ("projections", |d| {
             d.projections[0].wiring = Wiring::InDegree { count: u32::MAX, autapses: true };
+        }),
+        ("projections[0].out_degree", |d| {
+            d.projections[0].wiring = Wiring::OutDegree { count: u32::MAX, autapses: true, procedural: true };
+        }),
+        ("projections[0].autapses", |d| {
+            d.populations[0].size = 1;
+            d.projections.truncate(1);
+            d.projections[0].wiring = Wiring::OutDegree { count: 1, autapses: false, procedural: true };
+        }),
+        ("projections[1].out_degree", |d| {
+            d.projections[0].wiring = Wiring::OutDegree { count: 1 << 26, autapses: true, procedural: true };
+            d.projections[1].wiring = Wiring::OutDegree { count: 1, autapses: true, procedural: true };
+        }),
+        ("projections", |d| {
+            d.projections[0].wiring = Wiring::OutDegree { count: 1 << 26, autapses: true, procedural: false };
         }),
     ];
     for (field, change) in changes {

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use crate::simd::{Real, Span, TARGETS, fetch};
+use crate::simd::{Made, Real, Span, TARGETS, fetch};
 
-use super::super::tables::Form;
+use super::super::tables::{Bundle, Form, NO_WEIGHTS};
 use super::Plan;
 use super::history::History;
 use super::learner::Learner;
@@ -32,6 +32,8 @@ pub struct Block<'a, T> {
     pub sums: Vec<i32>,
     /// Row parts that arrive in a step: place in `starts`, bundle.
     pub parts: Vec<(usize, usize)>,
+    /// Room for rows that are made.
+    pub made: Made,
 }
 
 impl<T: Real> Block<'_, T> {
@@ -118,6 +120,10 @@ impl<T: Real> Block<'_, T> {
                 continue;
             }
             let bundle = &plan.bundles[path.bundle].0;
+            if bundle.form == Form::Procedural {
+                self.make(plan, bundle, path.class, place, fired);
+                continue;
+            }
             let classes = bundle.delays_len as usize;
             let rows =
                 bundle.starts as usize + self.number * (bundle.sources as usize * classes + 1) + path.class;
@@ -147,6 +153,29 @@ impl<T: Real> Block<'_, T> {
             }
         }
         self.parts = parts;
+    }
+
+    /// Makes the rows of those who fired, and adds up what of them leads here.
+    fn make(&mut self, plan: &Plan<'_, T>, bundle: &Bundle, class: usize, place: usize, fired: &[u32]) {
+        let network = &plan.network;
+        let recipe = network.recipe(bundle);
+        // Targets are told in their population, sums lie by place in the block.
+        let within = |neuron: usize| (neuron as u32).saturating_sub(recipe.target_first).min(recipe.targets);
+        let targets = within(self.members.start)..within(self.members.end);
+        let shift = recipe.target_first.wrapping_sub(self.members.start as u32);
+        let weighted = recipe.weights != NO_WEIGHTS;
+        let mut made = std::mem::take(&mut self.made);
+        let row = self.row(place, bundle.channel as usize);
+        for &neuron in fired {
+            let fan = network.fanout(bundle, &recipe, neuron - bundle.source_first, class);
+            fan.each(plan.simd, &targets, weighted, &mut made, |target, bits| {
+                let quanta =
+                    if weighted { network.made_quanta(bundle, &recipe, bits) } else { bundle.quanta };
+                let sum = &mut row[target.wrapping_add(shift) as u16 as usize];
+                *sum = sum.wrapping_add(quanta);
+            });
+        }
+        self.made = made;
     }
 }
 
