@@ -1,7 +1,9 @@
 // The steps of network_run, in `real` numbers with the integer `nearest` to one, which the text before says. A tile of 64 neurons and a
-// replica a block, which strides over tiles and replicas. All blocks are under way at once: a launch is a whole run, and they wait for
-// each other two or three times a step. Tables are those of kernels/network_run/tables.rs. Sums of integers do not depend on order, and
-// no weight or trace is written by two threads between two such barriers, so all bits are those of the law.
+// replica a block, which strides over tiles and replicas. All blocks are under way at once: a launch is a whole run, in which they meet.
+// Where there is room for a ring of sums, spikes are pushed to the steps in which they arrive, and blocks meet once an interval that no
+// delay is shorter than. Where there is not, sums are of one step, and rows are read when they arrive: two meetings a step. Networks that
+// learn meet three times. Tables are those of kernels/network_run/tables.rs. Sums of integers do not depend on order, and no weight or
+// trace is written by two threads between two meetings, so all bits are those of the law.
 
 struct Bundle {
     u32 source_first;
@@ -33,18 +35,32 @@ struct Fade {
     real target_rise;
 };
 
+// Steps that sums are kept of: as many as spikes are pushed ahead, or one.
+inline __device__ u32 ring_len(const Params &params) {
+    u64 len = (u64)params.horizon + params.interval;
+    return 2u * len * params.replicas * params.neurons <= RING_WORDS_MAX ? (u32)len : 1u;
+}
+
 // One replica in one step.
 struct Replica : Arguments {
     u32 number;
-    // Sums of the step, [2][neurons].
+    u32 ring;
+    // Where the run ends.
+    u32 end;
+    // [ring][2][neurons]
     int *sums;
     // Weights and traces of the replica.
     real *own_plastic;
 
     __device__ Replica(const Arguments &arguments, u32 number) : Arguments(arguments), number(number) {
-        sums = (int *)scratch + number * 2u * params.neurons;
+        ring = ring_len(params);
+        end = params.step + params.steps;
+        sums = (int *)scratch + (u64)number * ring * 2u * params.neurons;
         own_plastic = plastic + number * params.plastic;
     }
+
+    // Sums of a step, [2][neurons].
+    __device__ int *sums_of(u32 step) const { return sums + (u64)(step % ring) * 2u * params.neurons; }
 
     __device__ Bundle bundle_of(u32 bundle) const {
         const u32 *at = tables + params.populations * POPULATION_WORDS + bundle * BUNDLE_WORDS;
@@ -95,12 +111,15 @@ struct Replica : Arguments {
         return (u64)words[1] << 32 | words[0];
     }
 
-    // Sums of the first step begin with what the inbox holds.
+    // Sums of the first step begin with what the inbox holds, the others with nothing.
     __device__ void begin(u32 tile) {
         for (u32 channel = 0u; channel < 2u; channel++) {
             u32 at = channel * params.neurons + tile * TILE + threadIdx.x;
+            for (u32 ahead = 1u; ahead < ring; ahead++) {
+                sums_of(params.step + ahead)[at] = 0;
+            }
             int *arrived = inbox + number * 2u * params.neurons + at;
-            sums[at] = *arrived;
+            sums_of(params.step)[at] = *arrived;
             *arrived = 0;
         }
         turn(tile);
@@ -153,33 +172,60 @@ struct Replica : Arguments {
         }
     }
 
-    // Rows of sources that fired a delay ago arrive; those that learn fall by their targets' traces first.
-    __device__ void arrive(u32 tile) {
+    // Rows of sources that fired a delay ago arrive; those that learn fall by their targets' traces first, the others only
+    // where they were not pushed.
+    __device__ void arrive(u32 tile, bool pushed) {
         for (u32 number = 0u; number < params.bundles; number++) {
             Bundle bundle = bundle_of(number);
-            u32 source_tile = tile - bundle.source_first / TILE;
-            if (source_tile >= bundle.sources / TILE) {
+            if (pushed && bundle.form != PLASTIC) {
                 continue;
             }
             for (u32 kind = 0u; kind < bundle.delays_len; kind++) {
-                u64 bits = fired(tile, tables[bundle.delays + kind]);
-                for (; bits != 0u; bits &= bits - 1u) {
-                    u32 source = source_tile * TILE + (u32)__ffsll((long long)bits) - 1u;
-                    if (bundle.form == PROCEDURAL) {
-                        make_row(bundle, source, kind);
-                    } else {
-                        arrive_row(number, bundle, source * bundle.delays_len + kind);
-                    }
+                deliver(number, bundle, tile, fired(tile, tables[bundle.delays + kind]), kind, params.step);
+            }
+        }
+    }
+
+    // Pushes rows of those who fired so many steps ago to all steps of the run in which they arrive.
+    __device__ void push(u32 tile, u32 ago) {
+        u64 bits = fired(tile, ago);
+        for (u32 number = 0u; number < params.bundles && bits != 0u; number++) {
+            Bundle bundle = bundle_of(number);
+            if (bundle.form == PLASTIC) {
+                continue;
+            }
+            for (u32 kind = 0u; kind < bundle.delays_len; kind++) {
+                u32 delay = tables[bundle.delays + kind];
+                u32 step = params.step - ago + delay;
+                if (delay >= ago && step < end) {
+                    deliver(number, bundle, tile, bits, kind, step);
                 }
             }
         }
     }
 
-    __device__ void arrive_row(u32 number, const Bundle &bundle, u32 row) {
+    // Adds the rows of those of a tile that fired, with one delay, to the sums of a step.
+    __device__ void deliver(u32 number, const Bundle &bundle, u32 tile, u64 bits, u32 kind, u32 step) {
+        u32 source_tile = tile - bundle.source_first / TILE;
+        if (source_tile >= bundle.sources / TILE) {
+            return;
+        }
+        int *channel_sums = sums_of(step) + bundle.channel * params.neurons;
+        for (; bits != 0u; bits &= bits - 1u) {
+            u32 source = source_tile * TILE + (u32)__ffsll((long long)bits) - 1u;
+            if (bundle.form == PROCEDURAL) {
+                make_row(bundle, source, kind, channel_sums);
+            } else {
+                arrive_row(number, bundle, source * bundle.delays_len + kind, channel_sums);
+            }
+        }
+    }
+
+    __device__ void arrive_row(u32 number, const Bundle &bundle, u32 row, int *channel_sums) {
         u32 rows = bundle.sources * bundle.delays_len + 1u;
         for (u32 block = 0u; block < params.blocks; block++) {
             u32 at = bundle.starts + block * rows;
-            int *block_sums = sums + bundle.channel * params.neurons + block_tile(block) * TILE;
+            int *block_sums = channel_sums + block_tile(block) * TILE;
             u32 end = starts[at + row + 1u];
             for (u32 position = starts[at + row] + threadIdx.x; position < end; position += WORKGROUP_SIZE) {
                 if (bundle.form == VARIED) {
@@ -203,13 +249,13 @@ struct Replica : Arguments {
     }
 
     // Synapses of a source with one delay, four a thread: simd/fanout.rs has the law.
-    __device__ void make_row(const Bundle &bundle, u32 source, u32 kind) {
+    __device__ void make_row(const Bundle &bundle, u32 source, u32 kind, int *channel_sums) {
         const u32 *recipe = tables + bundle.recipe;
         const u32 *fan = recipe + RECIPE_WORDS + kind * FAN_WORDS;
         u64 pitch = (u64)fan[2] << 32 | fan[1];
         uint2 key = make_uint2(recipe[2], recipe[3]);
         u32 delay = tables[bundle.delays + kind];
-        int *target_sums = sums + bundle.channel * params.neurons + recipe[0];
+        int *target_sums = channel_sums + recipe[0];
         for (u32 counter = threadIdx.x; 4u * counter < fan[0]; counter += WORKGROUP_SIZE) {
             uint4 places = philox(make_uint4(counter, source, delay, 0u), key);
             uint4 weights = places;
@@ -287,11 +333,12 @@ struct Replica : Arguments {
         const u32 *about = tables + population * POPULATION_WORDS;
         const real *membrane = constants + population * MEMBRANE_VALUES;
         int noise = (int)(noise_events(tile, about[5], about[6]) * about[3]);
-        int excitatory = (int)((u32)sums[neuron] + (about[4] == 1u ? 0u : (u32)noise));
-        int inhibitory = (int)((u32)sums[params.neurons + neuron] + (about[4] == 1u ? (u32)noise : 0u));
-        // What arrives in the next step is added to nothing.
-        sums[neuron] = 0;
-        sums[params.neurons + neuron] = 0;
+        int *arrived = sums_of(params.step);
+        int excitatory = (int)((u32)arrived[neuron] + (about[4] == 1u ? 0u : (u32)noise));
+        int inhibitory = (int)((u32)arrived[params.neurons + neuron] + (about[4] == 1u ? (u32)noise : 0u));
+        // What arrives when these sums are used again is added to nothing.
+        arrived[neuron] = 0;
+        arrived[params.neurons + neuron] = 0;
         real *own_state = state + number * 3u * params.neurons + neuron;
         int *release = releases + number * params.neurons + neuron;
         real v_before = flushed(own_state[0]);
@@ -350,7 +397,8 @@ inline __device__ bool learns(const Replica &replica) {
 
 // Where blocks wait for each other: the last word of scratch.
 inline __device__ u32 *meeting_of(const Arguments &arguments) {
-    return (u32 *)arguments.scratch + 2u * arguments.params.replicas * arguments.params.neurons;
+    const Params &params = arguments.params;
+    return (u32 *)arguments.scratch + 2u * (u64)ring_len(params) * params.replicas * params.neurons;
 }
 
 KERNEL(begin) {
@@ -365,22 +413,42 @@ KERNEL(begin) {
 KERNEL(run) {
     Meeting meeting(meeting_of(arguments));
     bool learning = learns(Replica(arguments, 0u));
+    bool pushes = ring_len(arguments.params) > 1u;
+    u32 interval = pushes && !learning ? arguments.params.interval : 1u;
     u32 end = arguments.params.step + arguments.params.steps;
-    for (u32 step = arguments.params.step; step < end; step++) {
+    if (pushes) {
+        every_tile(arguments, arguments.params.step, [](Replica &replica, u32 tile) {
+            for (u32 ago = 1u; ago <= replica.params.horizon; ago++) {
+                replica.push(tile, ago);
+            }
+        });
+        meeting.wait();
+    }
+    for (u32 step = arguments.params.step; step < end; step += interval) {
         if (learning) {
             every_tile(arguments, step, [](Replica &replica, u32 tile) { replica.raise(tile); });
             meeting.wait();
         }
-        every_tile(arguments, step, [](Replica &replica, u32 tile) { replica.arrive(tile); });
-        meeting.wait();
+        if (learning || !pushes) {
+            every_tile(arguments, step, [=](Replica &replica, u32 tile) { replica.arrive(tile, pushes); });
+            meeting.wait();
+        }
         every_tile(arguments, step, [=](Replica &replica, u32 tile) {
-            replica.integrate(tile);
-            replica.rise(tile);
-            if (step + 1u < end) {
-                replica.params.step = step + 1u;
-                replica.turn(tile);
-                replica.params.step = step;
+            for (; replica.params.step < min(step + interval, end); replica.params.step++) {
+                replica.integrate(tile);
+                if (pushes) {
+                    // Who fired is told by two warps.
+                    __syncthreads();
+                    replica.push(tile, 0u);
+                }
+                if (learning) {
+                    replica.rise(tile);
+                }
             }
+            if (learning && step + 1u < end) {
+                replica.turn(tile);
+            }
+            replica.params.step = step;
         });
         meeting.wait();
     }

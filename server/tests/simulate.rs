@@ -58,6 +58,18 @@ fn examples_run_and_tell_the_fields_that_scripts_rely_on() {
 }
 
 #[test]
+fn a_thousand_million_synapses_take_no_memory() {
+    let place = Place::new();
+    let told = place.run(&["simulate", &example("million"), "--seconds", "0.02", "--json"]).code(0).json();
+    assert_eq!(
+        (&told["synapses"], &told["bytes_per_synapse"]),
+        (&1_000_000_000_u64.into(), &0.0.into()),
+        "{told}"
+    );
+    assert!(told["synaptic_events"].as_u64().unwrap() > 0, "{told}");
+}
+
+#[test]
 fn a_replica_of_the_batch_is_told_by_its_number() {
     let place = Place::new();
     place.run(&["simulate", &example("batch"), "--seconds", "0.2", "--spikes", "all.csv"]).code(0);

@@ -1,10 +1,10 @@
-//! Spiking networks: balanced ones of Brunel's kind, some hundred steps of them.
+//! Spiking networks, some hundred steps of them: balanced ones of Brunel's kind, and the microcircuit.
 
 use cortexkg_compute::kernels::network_run::{
-    self, BUNDLE_WORDS, Form, NetworkParams, POPULATION_WORDS, RECIPE_WORDS,
+    self, BUNDLE_WORDS, Form, NetworkParams, POPULATION_WORDS, RECIPE_WORDS, RING_WORDS_MAX,
 };
 use cortexkg_compute::kernels::network_run_f64;
-use cortexkg_compute::network::known::BRUNEL_NEURON;
+use cortexkg_compute::network::known::{self, BRUNEL_NEURON};
 use cortexkg_compute::network::{Description, Population, Projection, Values, Wiring};
 use cortexkg_compute::{Case, Element};
 
@@ -14,13 +14,17 @@ use crate::work::Work;
 /// Steps of a dispatch, .1 ms each.
 const STEPS: u32 = 200;
 const TABLES: usize = 1;
-const SYNAPSES: usize = 3;
+const STARTS: usize = 2;
 const SPIKES: usize = 9;
-/// Words of a bundle's record.
+/// Words of a population's record, and of a bundle's.
+const CHANCES_LEN: usize = 6;
+const SOURCES: usize = 1;
 const FORM: usize = 3;
+const DELAYS_LEN: usize = 6;
+const STARTS_FIRST: usize = 7;
 const RECIPE: usize = 11;
 
-/// From small to large. The last is as large as the microcircuit of Potjans and Diesmann.
+/// From small to large.
 pub fn shapes() -> Vec<Shape> {
     let mut all = Vec::new();
     let sizes = [(Size::Small, 1_000, 100), (Size::Medium, 20_000, 1_000), (Size::Large, 77_000, 3_900)];
@@ -47,7 +51,24 @@ pub fn shapes() -> Vec<Shape> {
             all.push(shape(&network_run_f64::KERNEL, false, make));
         }
     }
+    // The microcircuit of Potjans and Diesmann, which the field measures itself by: delays from one step on, every neuron with noise.
+    let microcircuit = known::microcircuit(1.0, false);
+    let neurons: u64 = microcircuit.populations.iter().map(|population| u64::from(population.size)).sum();
+    all.push(Shape {
+        kernel: &network_run::KERNEL,
+        size: Size::Large,
+        name: format!("the microcircuit of 299 million synapses, {STEPS} steps"),
+        item: "neuron step",
+        items: neurons * u64::from(STEPS),
+        workgroups_max: u64::MAX,
+        make: Box::new(move || first_steps(&microcircuit)),
+        count,
+    });
     all
+}
+
+fn first_steps(description: &Description) -> Case {
+    network_run::beginning::<f32>(description, STEPS, 2).expect("a network that keeps the rules")
 }
 
 fn beginning<T: cortexkg_compute::simd::Real>(neurons: u32, degree: u32, procedural: bool) -> Case {
@@ -86,48 +107,84 @@ fn beginning<T: cortexkg_compute::simd::Real>(neurons: u32, degree: u32, procedu
     network_run::beginning::<T>(&description, STEPS, 2).expect("a network that keeps the rules")
 }
 
-/// Synapses that are made for each neuron that fires.
-fn made_degree(case: &Case) -> u64 {
-    let NetworkParams { populations, bundles, .. } = params(case);
-    let tables: Vec<u32> = numbers(&case.buffers[TABLES]);
-    let records = tables[populations as usize * POPULATION_WORDS..].chunks(BUNDLE_WORDS);
-    let made = records.take(bundles as usize).filter(|record| record[FORM] == Form::Procedural as u32);
-    let counts = made.map(|record| u64::from(tables[record[RECIPE] as usize + RECIPE_WORDS]));
-    // Every population has as many bundles as there are populations.
-    counts.sum::<u64>() / u64::from(populations)
+/// Synapses of a network: stored ones with the bytes they take, and how many are made for each neuron that fires.
+struct Synapses {
+    stored: u64,
+    bytes: u64,
+    made_degree: u64,
+    /// Row parts of each source, by delay, all bundles together.
+    delays: u64,
+}
+
+impl Synapses {
+    fn of(case: &Case) -> Self {
+        let NetworkParams { populations, bundles, blocks, .. } = params(case);
+        let tables: Vec<u32> = numbers(&case.buffers[TABLES]);
+        let starts: Vec<u32> = numbers(&case.buffers[STARTS]);
+        let mut all = Synapses { stored: 0, bytes: 0, made_degree: 0, delays: 0 };
+        let records = tables[populations as usize * POPULATION_WORDS..].chunks(BUNDLE_WORDS);
+        for record in records.take(bundles as usize) {
+            all.delays += u64::from(record[DELAYS_LEN]);
+            if record[FORM] == Form::Procedural as u32 {
+                all.made_degree += u64::from(tables[record[RECIPE] as usize + RECIPE_WORDS]);
+                continue;
+            }
+            let rows = (record[SOURCES] * record[DELAYS_LEN]) as usize + 1;
+            let blocks = starts[record[STARTS_FIRST] as usize..].chunks(rows).take(blocks as usize);
+            let stored: u64 = blocks.map(|rows_of| u64::from(rows_of[rows - 1] - rows_of[0])).sum();
+            all.stored += stored;
+            all.bytes += stored * if record[FORM] == Form::Varied as u32 { 4 } else { 2 };
+        }
+        // Every population has as many procedural bundles as there are populations.
+        all.made_degree /= u64::from(populations);
+        all.delays /= u64::from(populations);
+        all
+    }
 }
 
 fn count(case: &Case, played: &[Vec<u8>]) -> Work {
-    let NetworkParams { steps, neurons, bundles, blocks, horizon, .. } = params(case);
+    let NetworkParams { steps, neurons, populations, bundles, blocks, horizon, interval, .. } = params(case);
     let [steps, neurons, bundles, blocks] = [steps, neurons, bundles, blocks].map(u64::from);
+    let ring = u64::from(horizon + interval);
+    assert!(2 * ring * neurons <= RING_WORDS_MAX.into(), "a network whose rows are read when they arrive");
     // Drives lie beside a number a neuron.
     let width = (case.buffers[5].len() as u64) / neurons;
     let spikes: Vec<u32> = numbers(&played[SPIKES]);
-    // What fires within the last delay arrives after the end.
+    // What fires within the last delay arrives after the end, and is not pushed.
     let arriving = (steps - u64::from(horizon).min(steps)) * neurons / 32;
     let fired: u64 = spikes[..arriving as usize].iter().map(|word| u64::from(word.count_ones())).sum();
-    let synapses = case.buffers[SYNAPSES].len() as u64 / 2;
-    let made = made_degree(case);
-    let events = fired * (synapses / neurons + made);
-    // Sums, then state, drive and release; instructions of arrive and rise for each bundle, integrate.
+    let Synapses { stored, bytes, made_degree, delays } = Synapses::of(case);
+    let events = fired * (stored / neurons + made_degree);
     let arithmetic = match width as usize == Element::F64.bytes() {
         true => Work::double(14),
         false => Work::float(14),
     };
-    let neuron = Work::again(8 + 8 + 6 * width + width + 4) + arithmetic + Work::integer(50 + 14 * bundles);
+    // Seven rounds of Philox, and a look at each chance.
+    let tables: Vec<u32> = numbers(&case.buffers[TABLES]);
+    let chances =
+        tables.chunks(POPULATION_WORDS).take(populations as usize).map(|record| record[CHANCES_LEN]);
+    let noise = chances.max().map_or(0, |chances| if chances > 0 { 70 + 2 * u64::from(chances) } else { 0 });
+    // Sums, then state, drive and release.
+    let neuron = Work::again(8 + 8 + 6 * width + width + 4) + arithmetic + Work::integer(50 + noise);
     // A target is read, or drawn: a fourth of Philox's seven rounds, and a place in 64 bits.
     let event = Work::atomic(1)
-        + if made > 0 { Work::integer(7 * 10 / 4 + 14) } else { Work::again(2) + Work::integer(8) };
-    let row = Work::gather(2) + Work::integer(12);
-    let once = Work::read(neurons * (8 + 4 * width + 4)) + Work::write(neurons * (8 + 3 * width + 4));
+        + match made_degree > 0 {
+            true => Work::integer(7 * 10 / 4 + 14),
+            false => Work::again(bytes / stored) + Work::integer(8),
+        };
+    // All threads of a tile look at its bundles, and at every part of a row.
+    let row =
+        Work::gather(2 * delays * blocks) + Work::integer(64 * (14 * bundles + (10 + 12 * blocks) * delays));
+    let once = Work::read(neurons * (8 + 4 * width + 4)) + Work::write(neurons * (8 * ring + 3 * width + 4));
     // Rows of those who fire more than once are read again.
-    let synapses = Work { read_bytes: (2 * events).min(2 * synapses), ..Work::default() };
+    let synapses = Work { read_bytes: bytes.min(events * bytes / stored.max(1)), ..Work::default() };
     once + synapses
         + neuron * (neurons * steps)
         + Work::write(neurons / 8 * steps)
         + event * events
-        + row * (fired * blocks)
-        // None of these networks learns, so a step has two.
-        + Work::meetings(2 * steps)
+        + row * fired
+        + Work::barriers(steps)
+        // None of these networks learns.
+        + Work::meetings(1 + steps.div_ceil(interval.into()))
         + Work::launches(2)
 }

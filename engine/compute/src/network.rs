@@ -77,8 +77,9 @@ pub struct Learned {
     pub weight_pa: f64,
 }
 
-/// Bytes of spike rows that one dispatch may fill: so many are still in a cache when they are read.
+/// Bytes of spike rows that one dispatch may fill: on the host so many are still in a cache when they are read; a card is asked seldom.
 const ROWS_BYTES_MAX: usize = 2 << 20;
+const CARD_ROWS_BYTES_MAX: usize = 32 << 20;
 /// The most steps of one dispatch.
 const STEPS_MAX: usize = 10_000;
 /// Words of spike rows that are looked at together.
@@ -140,7 +141,9 @@ impl<T: Precision> Network<T> {
     fn upload(device: &mut Device, description: &Description, layout: Layout<T>) -> Result<Self> {
         let mut params = layout.params;
         let row_bytes = (params.neurons as usize / 8) * params.replicas as usize;
-        let rows_steps = (ROWS_BYTES_MAX / row_bytes).clamp(1, STEPS_MAX) as u32;
+        let is_card = device.info().threads == 0;
+        let rows_bytes = if is_card { CARD_ROWS_BYTES_MAX } else { ROWS_BYTES_MAX };
+        let rows_steps = (rows_bytes / row_bytes).clamp(1, STEPS_MAX) as u32;
         params.ring_steps = params.horizon + rows_steps;
         let cells = params.replicas as usize * params.neurons as usize;
         let synapse_bytes = [&layout.starts, &layout.synapses, &layout.columns].map(|words| words.len() * 4);

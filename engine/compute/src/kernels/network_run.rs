@@ -144,12 +144,23 @@ fn sums_words(params: &[u32]) -> u64 {
     2 * u64::from(params[2]) * u64::from(params[3])
 }
 
-/// A CUDA form: its last entry is all steps, in which blocks wait for each other by the word behind the sums.
+/// Most words of sums that CUDA forms keep, 64 MiB of them: what is hot of so many stays in the second cache of a card.
+pub const RING_WORDS_MAX: u32 = 1 << 24;
+
+/// Words of scratch of a CUDA form: sums of as many steps as spikes are pushed ahead, or of one, and the word by which blocks meet.
+fn ring_words(params: &[u32]) -> u64 {
+    let words = (u64::from(params[9]) + u64::from(params[10])) * sums_words(params);
+    1 + if words <= RING_WORDS_MAX.into() { words } else { sums_words(params) }
+}
+
+/// A CUDA form: its last entry is all steps, in which blocks wait for each other.
 pub(crate) const fn resident(parts: &'static [&'static Text]) -> Source {
     Source {
         entries: &["begin", "run"],
-        scratch: Scratch::Dispatch(|params| sums_words(params) + 1),
+        scratch: Scratch::Dispatch(ring_words),
         resident: true,
+        // Ten tiles a multiprocessor: on the largest cards all of the microcircuit are under way at once, and nothing spills.
+        threads_min: 640,
         ..Source::cuda(parts)
     }
 }
@@ -166,6 +177,7 @@ const NUMBERS: &[(&str, Constant)] = &[
     ("RECIPE_WORDS", Constant::U32(RECIPE_WORDS as u32)),
     ("FAN_WORDS", Constant::U32(FAN_WORDS as u32)),
     ("NO_WEIGHTS", Constant::U32(NO_WEIGHTS)),
+    ("RING_WORDS_MAX", Constant::U32(RING_WORDS_MAX)),
     ("TILE", Constant::U32(TILE as u32)),
     ("FADE_VALUES", Constant::U32(FADE_VALUES as u32)),
     ("FLUSH_STEPS", Constant::U32(FLUSH_STEPS as u32)),

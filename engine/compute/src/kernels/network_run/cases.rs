@@ -2,6 +2,7 @@
 
 use crate::Result;
 use crate::case::{Case, Draw};
+use crate::network::known::vogels_abbott;
 use crate::network::{
     Description, Layout, Lif, Poisson, Population, Projection, Stdp, Values, Wiring, lay_out,
 };
@@ -170,5 +171,16 @@ pub(super) fn cases<T: Real>(seed: u64) -> Vec<Case> {
         let name = format!("random network {number}, {steps} steps from {step}, {blocks} blocks");
         cases.push(case::<T>(name, &description, step, steps, blocks, &mut draw));
     }
+    let far = far_description();
+    cases.push(case::<T>("delays of a second".into(), &far, 77, 40, 2, &mut draw));
     cases
+}
+
+/// A network in which so much is under way that nobody keeps the sums of all steps ahead.
+fn far_description() -> Description {
+    let mut description = vogels_abbott(1_000);
+    for (projection, delay_ms) in description.projections.iter_mut().zip([1_000.0, 0.1, 1.5, 999.9]) {
+        projection.delay_ms = Values::All(delay_ms);
+    }
+    description
 }
