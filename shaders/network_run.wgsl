@@ -1,6 +1,8 @@
-// A tile of 64 neurons and a replica a workgroup; the entries in order are one step. Tables are those of
-// kernels/network_run/tables.rs. Sums of integers do not depend on order, and no weight or trace is written by two invocations of an
-// entry, so all bits are those of the law.
+// A tile of 64 neurons and a replica a workgroup. Workgroups wait for each other at the end of an entry alone, so what runs is a
+// schedule. Where there is room for a ring of sums, spikes are pushed to the steps in which they arrive, and an entry takes all neurons
+// through an interval that no delay is shorter than. Where there is not, sums are of one step, and rows are read when they arrive. Networks
+// that learn are taken through single steps. Tables are those of kernels/network_run/tables.rs. Sums of integers do not depend on order,
+// and no weight or trace is written by two invocations of an entry, so all bits are those of the law.
 
 struct Params {
     step: u32,
@@ -28,9 +30,32 @@ struct Params {
 @group(0) @binding(8) var<storage, read_write> releases: array<i32>;
 @group(0) @binding(9) var<storage, read_write> spikes: array<u32>;
 @group(0) @binding(10) var<storage, read_write> plastic: array<f32>;
-// Sums of the step, [replicas][2][neurons].
+// Sums, [replicas][ring][2][neurons].
 @group(0) @binding(11) var<storage, read_write> scratch: array<atomic<i32>>;
 @group(1) @binding(0) var<uniform> params: Params;
+
+// The step that is under way.
+var<private> now: u32;
+
+// Steps that sums are kept of: as many as spikes are pushed ahead, or one.
+fn ring_len() -> u32 {
+    let len = params.horizon + params.interval;
+    return select(1u, len, len <= RING_WORDS_MAX / (2u * params.replicas * params.neurons));
+}
+
+fn pushes() -> bool {
+    return ring_len() > 1u;
+}
+
+fn learns() -> bool {
+    return params.plastic > 0u;
+}
+
+// Where the sums of a step begin, by channel.
+fn sums_of(replica: u32, step: u32, channel: u32) -> u32 {
+    let ring = ring_len();
+    return ((replica * ring + step % ring) * 2u + channel) * params.neurons;
+}
 
 struct Bundle {
     source_first: u32,
@@ -94,10 +119,10 @@ fn bring(at: u32, fade: f32) {
 
 // Which neurons of a tile fired so many steps ago.
 fn fired(replica: u32, tile: u32, ago: u32) -> vec2<u32> {
-    if params.step < ago {
+    if now < ago {
         return vec2(0u);
     }
-    let row = replica * params.ring_steps + (params.step - ago) % params.ring_steps;
+    let row = replica * params.ring_steps + (now - ago) % params.ring_steps;
     let at = row * (params.neurons / 32u) + tile * 2u;
     return vec2(spikes[at], spikes[at + 1u]);
 }
@@ -123,36 +148,62 @@ fn product(a: f32, b: f32) -> f32 {
     return bitcast<f32>(bitcast<u32>(a * b) ^ (params.step >> 31u));
 }
 
-// Sums begin with what the inbox holds, which is nothing after the first step; traces are brought into a turn
-// that begins.
+// Sums of the first step begin with what the inbox holds, the others with nothing.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn begin(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
+    now = params.step;
     for (var replica = group.y; replica < params.replicas; replica += groups.y) {
         for (var tile = group.x; tile < params.neurons / TILE; tile += groups.x) {
             for (var channel = 0u; channel < 2u; channel++) {
-                let at = (replica * 2u + channel) * params.neurons + tile * TILE + lane;
-                atomicStore(&scratch[at], inbox[at]);
-                inbox[at] = 0;
+                let at = tile * TILE + lane;
+                let waits = (replica * 2u + channel) * params.neurons + at;
+                for (var ahead = 1u; ahead < ring_len(); ahead++) {
+                    atomicStore(&scratch[sums_of(replica, now + ahead, channel) + at], 0);
+                }
+                atomicStore(&scratch[sums_of(replica, now, channel) + at], inbox[waits]);
+                inbox[waits] = 0;
             }
-            let block = block_of(tile);
-            for (var number = 0u; number < params.bundles; number++) {
-                let bundle = bundle_of(number);
-                if bundle.form != PLASTIC || params.step % bundle.turn_steps != 0u {
-                    continue;
-                }
-                let fade = fade_of(bundle, bundle.turn_steps);
-                let first = replica * params.plastic;
-                bring(first + places_of(bundle, block).z + (tile - block_tile(block)) * TILE + lane, fade.y);
-                let source_tile = tile - bundle.source_first / TILE;
-                if source_tile < bundle.sources / TILE {
-                    for (var other = 0u; other < params.blocks; other++) {
-                        bring(first + places_of(bundle, other).y + source_tile * TILE + lane, fade.x);
-                    }
-                }
+            turn(replica, tile, lane);
+        }
+    }
+}
+
+// Pushes what fired before the run and arrives in it.
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn past(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    now = params.step;
+    for (var replica = group.y; replica < params.replicas; replica += groups.y) {
+        for (var tile = group.x; tile < params.neurons / TILE; tile += groups.x) {
+            for (var ago = 1u; ago <= params.horizon; ago++) {
+                push(replica, tile, ago, lane);
+            }
+        }
+    }
+}
+
+// Brings traces into a turn that begins with this step.
+fn turn(replica: u32, tile: u32, lane: u32) {
+    let block = block_of(tile);
+    for (var number = 0u; number < params.bundles; number++) {
+        let bundle = bundle_of(number);
+        if bundle.form != PLASTIC || now % bundle.turn_steps != 0u {
+            continue;
+        }
+        let fade = fade_of(bundle, bundle.turn_steps);
+        let first = replica * params.plastic;
+        bring(first + places_of(bundle, block).z + (tile - block_tile(block)) * TILE + lane, fade.y);
+        let source_tile = tile - bundle.source_first / TILE;
+        if source_tile < bundle.sources / TILE {
+            for (var other = 0u; other < params.blocks; other++) {
+                bring(first + places_of(bundle, other).y + source_tile * TILE + lane, fade.x);
             }
         }
     }
@@ -165,6 +216,7 @@ fn raise(
     @builtin(local_invocation_index) lane: u32,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
+    now = params.step;
     for (var replica = group.y; replica < params.replicas; replica += groups.y) {
         for (var tile = group.x; tile < params.neurons / TILE; tile += groups.x) {
             for (var number = 0u; number < params.bundles; number++) {
@@ -180,7 +232,7 @@ fn raise(
 fn raise_tile(replica: u32, tile: u32, number: u32, bundle: Bundle, lane: u32) {
     let places = places_of(bundle, block_of(tile));
     let first = replica * params.plastic;
-    let fade = fade_of(bundle, params.step % bundle.turn_steps);
+    let fade = fade_of(bundle, now % bundle.turn_steps);
     let column_starts = bundle.starts + params.blocks * (bundle.sources * bundle.delays_len + 1u);
     var bits = fired(replica, tile, 2u * tables[bundle.delays]);
     while any(bits != vec2(0u)) {
@@ -195,44 +247,85 @@ fn raise_tile(replica: u32, tile: u32, number: u32, bundle: Bundle, lane: u32) {
     }
 }
 
-// Rows of sources that fired a delay ago arrive; those that learn fall by their targets' traces first.
+// Rows of sources that fired a delay ago arrive; those that learn fall by their targets' traces first, the others only
+// where they were not pushed.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn arrive(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
+    now = params.step;
     for (var replica = group.y; replica < params.replicas; replica += groups.y) {
         for (var tile = group.x; tile < params.neurons / TILE; tile += groups.x) {
             for (var number = 0u; number < params.bundles; number++) {
                 let bundle = bundle_of(number);
-                let source_tile = tile - bundle.source_first / TILE;
-                if source_tile >= bundle.sources / TILE {
+                if pushes() && bundle.form != PLASTIC {
                     continue;
                 }
                 for (var kind = 0u; kind < bundle.delays_len; kind++) {
-                    var bits = fired(replica, tile, tables[bundle.delays + kind]);
-                    while any(bits != vec2(0u)) {
-                        let source = source_tile * TILE + lowest(bits);
-                        bits = without_lowest(bits);
-                        if bundle.form == PROCEDURAL {
-                            make_row(replica, bundle, source, kind, lane);
-                        } else {
-                            arrive_row(replica, number, bundle, source * bundle.delays_len + kind, lane);
-                        }
-                    }
+                    let bits = fired(replica, tile, tables[bundle.delays + kind]);
+                    deliver(replica, number, bundle, tile, bits, kind, now, lane);
                 }
             }
         }
     }
 }
 
-fn arrive_row(replica: u32, number: u32, bundle: Bundle, row: u32, lane: u32) {
+// Pushes rows of those who fired so many steps ago to all steps of the run in which they arrive.
+fn push(replica: u32, tile: u32, ago: u32, lane: u32) {
+    let bits = fired(replica, tile, ago);
+    if all(bits == vec2(0u)) {
+        return;
+    }
+    for (var number = 0u; number < params.bundles; number++) {
+        let bundle = bundle_of(number);
+        if bundle.form == PLASTIC {
+            continue;
+        }
+        for (var kind = 0u; kind < bundle.delays_len; kind++) {
+            let delay = tables[bundle.delays + kind];
+            let step = now - ago + delay;
+            if delay >= ago && step < params.step + params.steps {
+                deliver(replica, number, bundle, tile, bits, kind, step, lane);
+            }
+        }
+    }
+}
+
+// Adds the rows of those of a tile that fired, with one delay, to the sums of a step.
+fn deliver(
+    replica: u32,
+    number: u32,
+    bundle: Bundle,
+    tile: u32,
+    all_bits: vec2<u32>,
+    kind: u32,
+    step: u32,
+    lane: u32,
+) {
+    let source_tile = tile - bundle.source_first / TILE;
+    if source_tile >= bundle.sources / TILE {
+        return;
+    }
+    let sums = sums_of(replica, step, bundle.channel);
+    var bits = all_bits;
+    while any(bits != vec2(0u)) {
+        let source = source_tile * TILE + lowest(bits);
+        bits = without_lowest(bits);
+        if bundle.form == PROCEDURAL {
+            make_row(bundle, source, kind, sums, lane);
+        } else {
+            arrive_row(replica, number, bundle, source * bundle.delays_len + kind, sums, lane);
+        }
+    }
+}
+
+fn arrive_row(replica: u32, number: u32, bundle: Bundle, row: u32, sums: u32, lane: u32) {
     let rows = bundle.sources * bundle.delays_len + 1u;
-    let channel = (replica * 2u + bundle.channel) * params.neurons;
     for (var block = 0u; block < params.blocks; block++) {
         let at = bundle.starts + block * rows;
-        let first = channel + block_tile(block) * TILE;
+        let first = sums + block_tile(block) * TILE;
         for (var position = starts[at + row] + lane; position < starts[at + row + 1u]; position += WORKGROUP_SIZE) {
             if bundle.form == VARIED {
                 let packed = synapses[position];
@@ -245,7 +338,7 @@ fn arrive_row(replica: u32, number: u32, bundle: Bundle, row: u32, lane: u32) {
                 let places = places_of(bundle, block);
                 let weight = replica * params.plastic + places.x + position - starts[at];
                 let y = plastic[replica * params.plastic + places.z + target_neuron];
-                let lower = product(rule_value(number, 1u), fade_of(bundle, params.step % bundle.turn_steps).y);
+                let lower = product(rule_value(number, 1u), fade_of(bundle, now % bundle.turn_steps).y);
                 plastic[weight] = max(plastic[weight] - product(lower, y), 0.0);
                 // A number this large has no fraction; what is left of its bits is the nearest integer.
                 let shifted = product(plastic[weight], rule_value(number, 3u)) + 8388608.0;
@@ -257,8 +350,8 @@ fn arrive_row(replica: u32, number: u32, bundle: Bundle, row: u32, lane: u32) {
 }
 
 // Synapses of a source with one delay, four an invocation: simd/fanout.rs has the law.
-fn make_row(replica: u32, bundle: Bundle, source: u32, kind: u32, lane: u32) {
-    let first = (replica * 2u + bundle.channel) * params.neurons + tables[bundle.recipe];
+fn make_row(bundle: Bundle, source: u32, kind: u32, sums: u32, lane: u32) {
+    let first = sums + tables[bundle.recipe];
     let key = vec2(tables[bundle.recipe + 2u], tables[bundle.recipe + 3u]);
     let spares = tables[bundle.recipe + 4u] == 1u;
     let drawn_first = tables[bundle.recipe + 5u];
@@ -298,69 +391,81 @@ fn stretch_place(k: u32, bits: u32, pitch: vec2<u32>) -> u32 {
 }
 
 // Traces of sources and targets rise once all weights have looked at them.
-@compute @workgroup_size(WORKGROUP_SIZE)
-fn rise(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-    @builtin(num_workgroups) groups: vec3<u32>,
-) {
-    for (var replica = group.y; replica < params.replicas; replica += groups.y) {
-        for (var tile = group.x; tile < params.neurons / TILE; tile += groups.x) {
-            let own_block = block_of(tile);
-            for (var number = 0u; number < params.bundles; number++) {
-                let bundle = bundle_of(number);
-                if bundle.form != PLASTIC {
-                    continue;
-                }
-                let delay = tables[bundle.delays];
-                let fade = fade_of(bundle, params.step % bundle.turn_steps);
-                let source_tile = tile - bundle.source_first / TILE;
-                if source_tile < bundle.sources / TILE && has(fired(replica, tile, delay), lane) {
-                    for (var block = 0u; block < params.blocks; block++) {
-                        let places = places_of(bundle, block);
-                        let x = replica * params.plastic + places.y + source_tile * TILE + lane;
-                        plastic[x] += fade.z;
-                    }
-                }
-                if has(fired(replica, tile, 2u * delay), lane) {
-                    let y = places_of(bundle, own_block).z + (tile - block_tile(own_block)) * TILE + lane;
-                    plastic[replica * params.plastic + y] += fade.w;
-                }
+fn rise(replica: u32, tile: u32, lane: u32) {
+    let own_block = block_of(tile);
+    for (var number = 0u; number < params.bundles; number++) {
+        let bundle = bundle_of(number);
+        if bundle.form != PLASTIC {
+            continue;
+        }
+        let delay = tables[bundle.delays];
+        let fade = fade_of(bundle, now % bundle.turn_steps);
+        let source_tile = tile - bundle.source_first / TILE;
+        if source_tile < bundle.sources / TILE && has(fired(replica, tile, delay), lane) {
+            for (var block = 0u; block < params.blocks; block++) {
+                let places = places_of(bundle, block);
+                let x = replica * params.plastic + places.y + source_tile * TILE + lane;
+                plastic[x] += fade.z;
             }
+        }
+        if has(fired(replica, tile, 2u * delay), lane) {
+            let y = places_of(bundle, own_block).z + (tile - block_tile(own_block)) * TILE + lane;
+            plastic[replica * params.plastic + y] += fade.w;
         }
     }
 }
 
 var<workgroup> firing: array<atomic<u32>, 2>;
 
-// Noise, currents, potentials, spikes.
+// Takes neurons through an interval, or one step where weights learn or spikes are not pushed.
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn integrate(
+fn advance(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
+    let end = params.step + select(min(params.interval, params.steps), 1u, learns() || !pushes());
     for (var replica = group.y; replica < params.replicas; replica += groups.y) {
         for (var tile = group.x; tile < params.neurons / TILE; tile += groups.x) {
-            if lane < 2u {
-                atomicStore(&firing[lane], 0u);
+            for (var step = params.step; step < end; step++) {
+                now = step;
+                integrate(replica, tile, lane);
+                if pushes() {
+                    push(replica, tile, 0u, lane);
+                }
+                if learns() {
+                    rise(replica, tile, lane);
+                }
             }
-            workgroupBarrier();
-            if integrate_neuron(replica, tile, lane) {
-                atomicOr(&firing[lane / 32u], 1u << (lane & 31u));
+            now = end;
+            if learns() && params.steps > 1u {
+                turn(replica, tile, lane);
             }
-            workgroupBarrier();
-            if lane < 2u {
-                let row = replica * params.ring_steps + params.step % params.ring_steps;
-                spikes[row * (params.neurons / 32u) + tile * 2u + lane] = atomicLoad(&firing[lane]);
-            }
-            workgroupBarrier();
         }
     }
 }
 
+// Noise, currents, potentials, spikes.
+fn integrate(replica: u32, tile: u32, lane: u32) {
+    if lane < 2u {
+        atomicStore(&firing[lane], 0u);
+    }
+    workgroupBarrier();
+    if integrate_neuron(replica, tile, lane) {
+        atomicOr(&firing[lane / 32u], 1u << (lane & 31u));
+    }
+    workgroupBarrier();
+    if lane < 2u {
+        let row = replica * params.ring_steps + now % params.ring_steps;
+        spikes[row * (params.neurons / 32u) + tile * 2u + lane] = atomicLoad(&firing[lane]);
+    }
+    // Who fired is read by all.
+    storageBarrier();
+    workgroupBarrier();
+}
+
 fn flushed(value: f32) -> f32 {
-    return select(value, 0.0, params.step % FLUSH_STEPS == 0u && value < TINY && value > -TINY);
+    return select(value, 0.0, now % FLUSH_STEPS == 0u && value < TINY && value > -TINY);
 }
 
 // If it fires.
@@ -375,9 +480,10 @@ fn integrate_neuron(replica: u32, tile: u32, lane: u32) -> bool {
     let neuron = tile * TILE + lane;
     let words = population * POPULATION_WORDS;
     let m = population * MEMBRANE_VALUES;
+    // What arrives when these sums are used again is added to nothing.
     var sums = vec2(
-        atomicLoad(&scratch[replica * 2u * params.neurons + neuron]),
-        atomicLoad(&scratch[(replica * 2u + 1u) * params.neurons + neuron]),
+        atomicExchange(&scratch[sums_of(replica, now, 0u) + neuron], 0),
+        atomicExchange(&scratch[sums_of(replica, now, 1u) + neuron], 0),
     );
     let events = noise_events(replica, tile, lane, tables[words + 5u], tables[words + 6u]);
     let noise = events * bitcast<i32>(tables[words + 3u]);
@@ -390,11 +496,11 @@ fn integrate_neuron(replica: u32, tile: u32, lane: u32) -> bool {
     var moved = product(v_before, constants[m]) + product(e, constants[m + 1u]);
     moved = moved + product(i, constants[m + 2u]);
     moved = moved + drives[own];
-    let v = select(v_before, moved, releases[own] <= i32(params.step));
+    let v = select(v_before, moved, releases[own] <= i32(now));
     let fires = v >= constants[m + 7u];
     state[at] = select(v, constants[m + 8u], fires);
     if fires {
-        releases[own] = i32(params.step + 1u + tables[words + 2u]);
+        releases[own] = i32(now + 1u + tables[words + 2u]);
     }
     state[at + params.neurons] = product(e, constants[m + 3u]) + product(f32(sums.x), constants[m + 5u]);
     state[at + 2u * params.neurons] = product(i, constants[m + 4u]) + product(f32(sums.y), constants[m + 6u]);
@@ -408,7 +514,7 @@ fn noise_events(replica: u32, tile: u32, lane: u32, chances: u32, chances_len: u
     }
     let seeds = params.populations * POPULATION_WORDS + params.bundles * BUNDLE_WORDS + (params.blocks + 1u);
     let key = vec2(tables[seeds + 2u * replica], tables[seeds + 2u * replica + 1u]);
-    let words = philox(vec4(tile * 16u + lane % 16u, params.step, 0u, 0u), key);
+    let words = philox(vec4(tile * 16u + lane % 16u, now, 0u, 0u), key);
     let bits = words[lane / 16u];
     var events = 0;
     for (var chance = chances; chance < chances + chances_len; chance++) {

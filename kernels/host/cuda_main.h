@@ -1,15 +1,14 @@
-// The program around a text, after it: see cuda_host.h. Input, in words of 64 bits but for bytes: times to run the entries, place of
-// the parameter `step` or all ones, number of entries with the length and letters of each, x and y of the grid, 1 for descending
-// order, 1 for blocks that may wait for each other, number of buffers, bytes of scratch, 1 if scratch begins as zeros and not as
-// rubbish, bytes of each buffer, then the contents of the buffers in order and the parameters. Scratch, if there is any, is the last of
-// the buffers that `Arguments` has.
+// The program around a text, after it: see cuda_host.h. Input, in words of 64 bits but for bytes: number of entries with the length and
+// letters of each, x and y of the grid, 1 for descending order, 1 for blocks that may wait for each other, number of buffers, bytes of
+// scratch, 1 if scratch begins as zeros and not as rubbish, bytes of each buffer, then the contents of the buffers in order and the
+// parameters. Scratch, if there is any, is the last of the buffers that `Arguments` has.
 #pragma once
 
 Arguments host_arguments;
 
 int main() {
     using namespace host;
-    uint64_t rounds = read_word(), step = read_word(), entry_count = read_word();
+    uint64_t entry_count = read_word();
     std::vector<void (*)()> order;
     for (uint64_t number = 0; number < entry_count; number++) {
         char name[64] = {};
@@ -43,13 +42,8 @@ int main() {
         memcpy(arguments + count * sizeof(void *), &scratch, sizeof scratch);
     }
     read_all(&host_arguments.params, sizeof host_arguments.params);
-    for (uint64_t round = 0; round < rounds; round++) {
-        for (void (*entry)() : order) {
-            play(entry, WORKGROUP_SIZE, (unsigned)x, (unsigned)y, descending == 1, resident == 1);
-        }
-        if (step != ~(uint64_t)0) {
-            ((unsigned *)&host_arguments.params)[step] += 1;
-        }
+    for (void (*entry)() : order) {
+        play(entry, WORKGROUP_SIZE, (unsigned)x, (unsigned)y, descending == 1, resident == 1);
     }
     for (uint64_t slot = 0; slot < count; slot++) {
         fwrite(buffers[slot], 1, sizes[slot], stdout);

@@ -386,15 +386,6 @@ template <class Each> inline __device__ void every_tile(const Arguments &argumen
     }
 }
 
-inline __device__ bool learns(const Replica &replica) {
-    for (u32 number = 0u; number < replica.params.bundles; number++) {
-        if (replica.bundle_of(number).form == PLASTIC) {
-            return true;
-        }
-    }
-    return false;
-}
-
 // Where blocks wait for each other: the last word of scratch.
 inline __device__ u32 *meeting_of(const Arguments &arguments) {
     const Params &params = arguments.params;
@@ -412,7 +403,7 @@ KERNEL(begin) {
 
 KERNEL(run) {
     Meeting meeting(meeting_of(arguments));
-    bool learning = learns(Replica(arguments, 0u));
+    bool learning = arguments.params.plastic > 0u;
     bool pushes = ring_len(arguments.params) > 1u;
     u32 interval = pushes && !learning ? arguments.params.interval : 1u;
     u32 end = arguments.params.step + arguments.params.steps;

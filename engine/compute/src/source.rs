@@ -23,9 +23,9 @@ pub struct Source {
     pub subgroup_parts: Option<&'static [&'static Text]>,
     /// Entry points that a dispatch runs one after the other, each over the whole grid.
     pub entries: &'static [&'static str],
-    /// Name of the parameter that says how often the entries are run, with the parameter `step` raised by one each time; once
-    /// if there is none.
-    pub rounds: Option<&'static str>,
+    /// In place of each once: which of them run, and for which steps, from the parameters. In WGSL, where workgroups cannot wait for each
+    /// other but at the end of an entry.
+    pub schedule: Option<fn(&[u32]) -> Vec<Round>>,
     /// Memory beside the bindings.
     pub scratch: Scratch,
     /// In place of the kernel's own, where workgroups of this form take other shares.
@@ -39,6 +39,15 @@ pub struct Source {
 
 /// 80 registers a thread.
 const THREADS_MIN: u32 = 768;
+
+/// Entries that see the same parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Round {
+    /// By how much the parameter `step` is raised, and `steps` lowered.
+    pub ahead: u32,
+    /// Places of the entries.
+    pub entries: &'static [usize],
+}
 
 /// What a device allows a dispatch.
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +113,7 @@ impl Source {
             parts,
             subgroup_parts: None,
             entries: &["main"],
-            rounds: None,
+            schedule: None,
             scratch: Scratch::None,
             grid: None,
             resident: false,

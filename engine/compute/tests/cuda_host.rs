@@ -75,12 +75,8 @@ fn play(
     order: Order,
 ) -> Result<Vec<Vec<u8>>, String> {
     let (groups, scratch_words) = source.workgroups(kernel, &case.params, limits);
-    let rounds = source.rounds.map_or(1, |rounds| case.params[kernel.field(rounds).expect("a parameter")]);
-    let step = source.rounds.map_or(u64::MAX, |_| kernel.field("step").expect("a parameter") as u64);
     let mut input = Vec::new();
     let word = |input: &mut Vec<u8>, word: u64| input.extend(word.to_le_bytes());
-    word(&mut input, rounds.into());
-    word(&mut input, step);
     word(&mut input, source.entries.len() as u64);
     for entry in source.entries {
         word(&mut input, entry.len() as u64);

@@ -136,9 +136,8 @@ fn parameters_lie_where_the_descriptor_has_them() {
                 field.name
             );
         }
-        if let Some(rounds) = source.rounds {
-            assert!(kernel.field(rounds).is_some() && kernel.field("step").is_some(), "{name}: rounds");
-        }
+        let scheduled = kernel.field("step").is_some() && kernel.field("steps").is_some();
+        assert!(source.schedule.is_none() || scheduled, "{name}: what is scheduled has steps");
     }
 }
 

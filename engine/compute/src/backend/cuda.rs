@@ -316,29 +316,18 @@ impl Cuda {
             // SAFETY: scratch is at least so long, and whatever used it before went into the same stream.
             unsafe { memset_d8_async(scratch, 0, scratch_words as usize * 4, self.stream.cu_stream())? };
         }
-        let field = |name: &str| {
-            let field = kernel.field(name);
-            field.unwrap_or_else(|| panic!("{}: no parameter {name}, this is a bug", kernel.name))
-        };
-        let rounds = source.rounds.map_or(1, |rounds| params[field(rounds)]);
         let threads = kernel.workgroup.iter().product();
         let shape = LaunchConfig { grid_dim: (x, y, 1), block_dim: (threads, 1, 1), shared_mem_bytes: 0 };
-        let mut params = params.to_vec();
-        for round in 0..rounds {
-            if round > 0 {
-                params[field("step")] += 1;
-            }
-            let arguments = Arguments::new(kernel, &pointers, &params);
-            for entry in entries {
-                // SAFETY: the entry takes one struct, which is laid out as `Arguments` says; its pointers are to live memory of
-                // this stream, which is freed in the stream's order; that it keeps within that memory is the law of the kernel,
-                // whose shapes were checked when the dispatch was recorded.
-                unsafe {
-                    let mut launch = self.stream.launch_builder(entry);
-                    launch.arg(&arguments);
-                    if source.resident { launch.launch_cooperative(shape)? } else { launch.launch(shape)? }
-                };
-            }
+        let arguments = Arguments::new(kernel, &pointers, params);
+        for entry in entries {
+            // SAFETY: the entry takes one struct, which is laid out as `Arguments` says; its pointers are to live memory of
+            // this stream, which is freed in the stream's order; that it keeps within that memory is the law of the kernel,
+            // whose shapes were checked when the dispatch was recorded.
+            unsafe {
+                let mut launch = self.stream.launch_builder(entry);
+                launch.arg(&arguments);
+                if source.resident { launch.launch_cooperative(shape)? } else { launch.launch(shape)? }
+            };
         }
         Ok(())
     }

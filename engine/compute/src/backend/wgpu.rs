@@ -30,7 +30,7 @@ use crate::aligned::AlignedBytes;
 use crate::buffer::{AnyBuffer, BufferId};
 use crate::kernel::{Kernel, Target};
 use crate::recording::{Command, Recording};
-use crate::source::{Limits, Scratch};
+use crate::source::{Limits, Round, Scratch};
 use crate::{Error, Result};
 
 pub use self::adapter::{AdapterFound, adapters};
@@ -272,21 +272,36 @@ impl Wgpu {
                 .field(name)
                 .unwrap_or_else(|| panic!("{}: no parameter {name}, this is a bug", kernel.name))
         };
-        let rounds = source.rounds.map_or(1, |rounds| params[field(rounds)]);
-        let mut params = params.to_vec();
-        for round in 0..rounds {
-            if round > 0 {
-                params[field("step")] += 1;
-            }
-            let place = self.stage(encoding, bytemuck::cast_slice(&params))?;
-            let uniform = self.uniform(encoding, place);
-            let pass = encoding.pass();
-            pass.set_bind_group(0, &arrays, &[]);
-            pass.set_bind_group(1, &uniform, &[place.offset as u32]);
-            for pipeline in &self.kernels[kernel.name].pipelines {
-                pass.set_pipeline(pipeline);
-                pass.dispatch_workgroups(x, y, z);
-            }
+        let Some(schedule) = source.schedule else {
+            return self.launch(encoding, kernel, params, &arrays, [x, y, z], 0..source.entries.len());
+        };
+        let mut of_round = params.to_vec();
+        for Round { ahead, entries } in schedule(params) {
+            of_round[field("step")] = params[field("step")] + ahead;
+            of_round[field("steps")] = params[field("steps")] - ahead;
+            self.launch(encoding, kernel, &of_round, &arrays, [x, y, z], entries.iter().copied())?;
+        }
+        Ok(())
+    }
+
+    /// Entries of a kernel one after the other, with the same parameters.
+    fn launch(
+        &self,
+        encoding: &mut Encoding,
+        kernel: &'static Kernel,
+        params: &[u32],
+        arrays: &BindGroup,
+        [x, y, z]: [u32; 3],
+        entries: impl Iterator<Item = usize>,
+    ) -> Result<()> {
+        let place = self.stage(encoding, bytemuck::cast_slice(params))?;
+        let uniform = self.uniform(encoding, place);
+        let pass = encoding.pass();
+        pass.set_bind_group(0, arrays, &[]);
+        pass.set_bind_group(1, &uniform, &[place.offset as u32]);
+        for entry in entries {
+            pass.set_pipeline(&self.kernels[kernel.name].pipelines[entry]);
+            pass.dispatch_workgroups(x, y, z);
         }
         Ok(())
     }

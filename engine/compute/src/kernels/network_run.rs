@@ -42,7 +42,7 @@ use crate::element::Element;
 use crate::kernel::{Binding, Extent, Grid, Kernel, Params, Tolerance};
 use crate::recording::Recording;
 use crate::simd::{FLUSH_STEPS, Real, TILE, philox};
-use crate::source::{Constant, Scratch, Source, Text};
+use crate::source::{Constant, Round, Scratch, Source, Text};
 
 pub use cases::beginning;
 #[cfg(test)]
@@ -128,9 +128,9 @@ pub static KERNEL: Kernel = Kernel {
     cpu: cpu::cpu::<f32>,
     sources: &[
         Source {
-            entries: &["begin", "raise", "arrive", "rise", "integrate"],
-            rounds: Some("steps"),
-            scratch: Scratch::Dispatch(sums_words),
+            entries: &["begin", "past", "raise", "arrive", "advance"],
+            schedule: Some(schedule),
+            scratch: Scratch::Dispatch(scratch_words),
             ..Source::wgsl(&[&philox::WGSL, &TINY, &WGSL])
         },
         resident(&[&philox::CUDA, &CUDA, &STEPS]),
@@ -139,25 +139,59 @@ pub static KERNEL: Kernel = Kernel {
     cases: cases::cases::<f32>,
 };
 
-/// Words of the sums of a step: `[replicas][2][neurons]`.
-fn sums_words(params: &[u32]) -> u64 {
-    2 * u64::from(params[2]) * u64::from(params[3])
+impl NetworkParams {
+    fn of(words: &[u32]) -> Self {
+        *bytemuck::from_bytes(bytemuck::cast_slice(words))
+    }
 }
 
-/// Most words of sums that CUDA forms keep, 64 MiB of them: what is hot of so many stays in the second cache of a card.
+/// Most words of sums that device forms keep, 64 MiB of them: what is hot of so many stays in the second cache of a card.
 pub const RING_WORDS_MAX: u32 = 1 << 24;
 
-/// Words of scratch of a CUDA form: sums of as many steps as spikes are pushed ahead, or of one, and the word by which blocks meet.
-fn ring_words(params: &[u32]) -> u64 {
-    let words = (u64::from(params[9]) + u64::from(params[10])) * sums_words(params);
-    1 + if words <= RING_WORDS_MAX.into() { words } else { sums_words(params) }
+/// Steps that device forms keep the sums of: as many as spikes are pushed ahead, or one.
+fn ring_len(params: &NetworkParams) -> u64 {
+    let len = u64::from(params.horizon) + u64::from(params.interval);
+    if len * sums_words(params) <= RING_WORDS_MAX.into() { len } else { 1 }
+}
+
+/// Words of the sums of a step: `[replicas][2][neurons]`.
+fn sums_words(params: &NetworkParams) -> u64 {
+    2 * u64::from(params.replicas) * u64::from(params.neurons)
+}
+
+/// Sums, and behind them a word by which workgroups meet that can.
+fn scratch_words(params: &[u32]) -> u64 {
+    let params = NetworkParams::of(params);
+    ring_len(&params) * sums_words(&params) + 1
+}
+
+/// Places of the entries of the WGSL form.
+const BEGIN: usize = 0;
+const PAST: usize = 1;
+const RAISE: usize = 2;
+const ARRIVE: usize = 3;
+const ADVANCE: usize = 4;
+
+/// Which of them run, by the step: an interval at a time where spikes are pushed and nothing learns.
+fn schedule(params: &[u32]) -> Vec<Round> {
+    let params = NetworkParams::of(params);
+    let (pushes, learns) = (ring_len(&params) > 1, params.plastic > 0);
+    let entries: &[usize] = match (learns, pushes) {
+        (true, _) => &[RAISE, ARRIVE, ADVANCE],
+        (false, true) => &[ADVANCE],
+        (false, false) => &[ARRIVE, ADVANCE],
+    };
+    let interval = if pushes && !learns { params.interval as usize } else { 1 };
+    let begin = Round { ahead: 0, entries: if pushes { &[BEGIN, PAST] } else { &[BEGIN] } };
+    let rounds = (0..params.steps).step_by(interval).map(|ahead| Round { ahead, entries });
+    std::iter::once(begin).filter(|_| params.steps > 0).chain(rounds).collect()
 }
 
 /// A CUDA form: its last entry is all steps, in which blocks wait for each other.
 pub(crate) const fn resident(parts: &'static [&'static Text]) -> Source {
     Source {
         entries: &["begin", "run"],
-        scratch: Scratch::Dispatch(ring_words),
+        scratch: Scratch::Dispatch(scratch_words),
         resident: true,
         // Ten tiles a multiprocessor: on the largest cards all of the microcircuit are under way at once, and nothing spills.
         threads_min: 640,
