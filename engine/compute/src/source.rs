@@ -25,7 +25,7 @@ pub struct Source {
     pub entries: &'static [&'static str],
     /// In place of each once: which of them run, and for which steps, from the parameters. In WGSL, where workgroups cannot wait for each
     /// other but at the end of an entry.
-    pub schedule: Option<fn(&[u32]) -> Vec<Round>>,
+    pub schedule: Option<Schedule>,
     /// Memory beside the bindings.
     pub scratch: Scratch,
     /// In place of the kernel's own, where workgroups of this form take other shares.
@@ -39,6 +39,9 @@ pub struct Source {
 
 /// 80 registers a thread.
 const THREADS_MIN: u32 = 768;
+
+/// What runs of a dispatch with these parameters, in order.
+pub type Schedule = fn(&[u32]) -> Vec<Round>;
 
 /// Entries that see the same parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
