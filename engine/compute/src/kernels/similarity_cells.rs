@@ -278,14 +278,12 @@ fn reference(args: &mut Args<'_>) {
         let own = &probes[query * params.probes as usize..][..params.probes as usize];
         for cell in looked_into(own, params.cells) {
             let [first, end] = [cell, cell + 1].map(|cell| starts[cell as usize] as usize * BLOCK_ROWS);
-            for place in first..end {
-                let row = names[place];
+            for (place, &row) in (first as u32..).zip(&names[first..end]) {
                 if row == NO_ROW || !params.allows(masks, query, row) {
                     continue;
                 }
-                let estimate = rows.plain_estimate(place as u32, &probe);
-                let leader =
-                    Leader::new(row, estimate, score_bound(&rows.factors(place as u32), norm, error));
+                let estimate = rows.plain_estimate(place, &probe);
+                let leader = Leader::new(row, estimate, score_bound(&rows.factors(place), norm, error));
                 if leader.upper > floor {
                     list.push(leader);
                 }
