@@ -53,6 +53,7 @@ impl Pace {
             k: K,
             score_min: f32::NEG_INFINITY,
             width: K,
+            probes: 0,
             way: Way::Exact,
         };
         let mut index = VectorIndex::new(device, IndexOptions::new(DIM));

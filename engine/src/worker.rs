@@ -101,7 +101,7 @@ impl<S: Storage> Worker<S> {
     fn tend(&mut self) -> bool {
         let tended = self.on_device(|state, resident, _| {
             resident.sync(state)?;
-            resident.tend(TENDED_ROWS_MAX)
+            resident.tend(state, TENDED_ROWS_MAX)
         });
         match tended {
             Ok(left) => {

@@ -5,6 +5,16 @@
 // The key of negative infinity.
 #define LEAST_KEY 0x007fffffu
 
+// A list that holds more is cut: often enough that its floor rises, seldom enough that it does not cost more than it saves.
+inline __device__ u32 full_for(u32 k) {
+    return k + max(k / 2u, 128u);
+}
+
+// Room of a list: what makes it full and what a round may add, as a power of two for the sake of sorting.
+inline __device__ u32 room_for(u32 k) {
+    return 1u << (32u - __clz(full_for(k) + WORKGROUP_SIZE - 1u));
+}
+
 // Bits that order as integers as floats do; there is one zero only.
 inline __device__ u32 ascending(float value) {
     u32 bits = value == 0.0f ? 0u : __float_as_uint(value);
@@ -125,3 +135,41 @@ struct List {
         }
     }
 };
+
+// Of the list that is sorted: rows held, and the least key that counts.
+__shared__ u32 sorted;
+__shared__ u32 sorted_least;
+
+// Sorts a list and keeps the best k. If there are so many, the last of them has the least key that counts. A block does that.
+inline __device__ void sort_best(const List &list, u32 k) {
+    u32 count = told(sorted);
+    list.sort(count);
+    if (threadIdx.x == 0u) {
+        sorted = min(count, k);
+        if (count >= k) {
+            sorted_least = max(sorted_least, list.keys[k - 1u]);
+        }
+    }
+    __syncthreads();
+}
+
+// Adds others of up to k entries to a list with room for so many and keeps the best k of all, in order; how many there are. A block does
+// that, once `sorted` and `sorted_least` are told.
+template <class Other> inline __device__ u32 gather(const List &list, u32 room, u32 k, u32 others, Other other) {
+    for (u32 first = 0u; first < others * k; first += WORKGROUP_SIZE) {
+        if (told(sorted) + WORKGROUP_SIZE > room) {
+            sort_best(list, k);
+        }
+        u32 at = first + threadIdx.x;
+        u32 place = at % k;
+        if (at < others * k) {
+            List from = other(at / k);
+            // One at the least may be a lower row than the one that made it.
+            if (place < *from.count && from.keys[place] >= sorted_least) {
+                list.set(atomicAdd(&sorted, 1u), from.keys[place], from.rows[place], from.guesses[place]);
+            }
+        }
+    }
+    sort_best(list, k);
+    return told(sorted);
+}

@@ -1,12 +1,35 @@
-// Codes of a query as similarity_topk wants them, by a workgroup: what it is part of holds the numbers that it codes (value_at and
-// set_value) and, by slot, what comes of it: query_codes, code_sums, query_scales, query_bounds.
+// Codes of a query as searches want them, by a workgroup, for a slot of a tile. What this is part of says where in scratch the numbers
+// are that it codes (`values`).
 //
 // Lengths are summed up as pairs of floats and no product is fused into a sum, so scores have the bits of the host forms, which
 // compute lengths in f64.
 
+// The query that is rotated.
+var<private> values: u32;
+
+// [slot][vectors]
+var<workgroup> query_codes: array<vec4<u32>, DIM_VECTORS_MAX>;
+var<workgroup> code_sums: array<atomic<i32>, TILE_MAX>;
+var<workgroup> query_scales: array<f32, TILE_MAX>;
+// At least the length of the query, and of what its codes leave out with the rounding of estimates.
+var<workgroup> query_bounds: array<vec2<f32>, TILE_MAX>;
+
 var<workgroup> largest: atomic<u32>;
 // Squares of the query, and of what its codes leave out: sums and what is left of them.
 var<workgroup> squares: array<array<vec2<f32>, 2>, WORKGROUP_SIZE>;
+
+// Queries of a tile: as many as there is memory for codes of.
+fn tile_len() -> u32 {
+    return clamp(DIM_VECTORS_MAX / (params.dim / 16u), 1u, TILE_MAX);
+}
+
+fn value_at(at: u32) -> f32 {
+    return bitcast<f32>(scratch[values + at]);
+}
+
+fn set_value(at: u32, value: f32) {
+    scratch[values + at] = bitcast<u32>(value);
+}
 
 // A power of two; 0 for those that are far below what counts here.
 fn power_of_two(exponent: i32) -> f32 {

@@ -22,6 +22,7 @@ pub mod lateral_inhibit;
 pub mod network_run;
 pub mod network_run_f64;
 pub mod shared;
+pub mod similarity_cells;
 pub mod similarity_topk;
 pub mod stdp_update;
 pub mod ttfs_encode;
@@ -48,6 +49,7 @@ pub static KERNELS: &[&Kernel] = &[
     &lateral_inhibit::KERNEL,
     &network_run::KERNEL,
     &network_run_f64::KERNEL,
+    &similarity_cells::KERNEL,
     &similarity_topk::KERNEL,
     &stdp_update::KERNEL,
     &ttfs_encode::KERNEL,

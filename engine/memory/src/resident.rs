@@ -89,10 +89,11 @@ impl Resident {
         self.rows.nearest(&mut self.device, originals, queries, masks, k)
     }
 
-    /// Work for idle moments: brings up to `rows_max` rows into the graph that searches of large stores walk. Gives how many
-    /// are left; until then they are found by a scan.
-    pub fn tend(&mut self, rows_max: usize) -> Result<usize, Error> {
-        self.rows.tend(&mut self.device, rows_max)
+    /// Work for idle moments, in step with the state: brings up to `rows_max` rows into the graph that searches of large stores walk.
+    /// Gives how many are left; until then they are found by a scan. On a device without that graph, parts the rows of very large
+    /// stores into cells.
+    pub fn tend(&mut self, state: &State, rows_max: usize) -> Result<usize, Error> {
+        self.rows.tend(&mut self.device, state.vectors.originals(), rows_max)
     }
 
     /// Vectors in that graph.

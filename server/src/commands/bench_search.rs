@@ -1,11 +1,11 @@
 //! `cortexkg bench search`: pace and recall of vector search on `.npy` files, through the index that recalls use.
 //!
-//! Fields of `--json` (those of the last width stand at the top, all of them in `points`):
+//! Fields of `--json` (those of the last width, or number of cells, stand at the top, all of them in `points`):
 //!   rows, dim, queries, k, mode, batch, threads, device,
-//!   write_per_s, write_per_cpu_s (rows that can be found), build_s, build_cpu_s, link_per_cpu_s (rows into the graph),
+//!   write_per_s, write_per_cpu_s (rows that can be found), build_s, build_cpu_s, link_per_cpu_s (rows into the graph, or into cells),
 //!   bytes_per_vector (the index and its device buffers, after the last search), originals_bytes_per_vector (beside them, 0 with --codes-only), rss_bytes,
 //!   filter, delete, turnover (as asked), tidy_s (taking deleted rows out and mending what led to them),
-//!   points [{width, recall, qps_wall, qps_cpu, cpu_s_per_query, looked_per_query, walked (share of queries), gave_up}]
+//!   points [{width (probes if pruned), recall, qps_wall, qps_cpu, cpu_s_per_query, looked_per_query, walked (share of queries), gave_up}]
 //!
 //! Recall is measured against the truth file; with a filter or deletions, which it does not know, against the exact way of
 //! this run.
@@ -58,6 +58,9 @@ pub struct SearchArgs {
     /// Rows a walk keeps: several to see what recall costs.
     #[arg(long, value_delimiter = ',', default_value = "64", value_parser = clap::value_parser!(u64).range(1..=4_096))]
     width: Vec<u64>,
+    /// Cells a pruned scan looks into, 1 to 2,048: several to see what recall costs.
+    #[arg(long, value_delimiter = ',', default_value = "256", value_parser = clap::value_parser!(u64).range(1..=2_048))]
+    probes: Vec<u64>,
     /// Search by codes alone, in half the memory: scores are estimates, and the vectors are given up once they are written.
     #[arg(long)]
     codes_only: bool,
@@ -84,6 +87,8 @@ enum Mode {
     Exact,
     /// Walks over the graph.
     Graph,
+    /// Scans of the cells nearest to each query.
+    Pruned,
     /// Whichever should cost less.
     Auto,
 }
@@ -93,6 +98,7 @@ impl Mode {
         match self {
             Mode::Exact => Way::Exact,
             Mode::Graph => Way::Graph,
+            Mode::Pruned => Way::Pruned,
             Mode::Auto => Way::Auto,
         }
     }
@@ -101,8 +107,16 @@ impl Mode {
         match self {
             Mode::Exact => "exact",
             Mode::Graph => "graph",
+            Mode::Pruned => "pruned",
             Mode::Auto => "auto",
         }
+    }
+}
+
+impl Mode {
+    /// What more of finds more and takes longer.
+    fn effort(self) -> &'static str {
+        if self == Mode::Pruned { "probes" } else { "width" }
     }
 }
 
@@ -137,10 +151,10 @@ pub fn run(settings: &Settings, args: &SearchArgs) -> anyhow::Result<ExitCode> {
     let truth = truth(&mut device, &mut index, &base, &queries, &masks, args)?;
     let (rows, originals) = (base.rows, (!args.codes_only).then_some(base));
     let mut points = Vec::new();
-    for &width in &args.width {
+    for &effort in if args.mode == Mode::Pruned { &args.probes } else { &args.width } {
         let originals = originals.as_ref().map(originals_of);
         let asked = Asked { queries: &queries, originals, masks: &masks, truth: truth.as_deref() };
-        points.push(measure(&mut device, &mut index, &asked, width, args)?);
+        points.push(measure(&mut device, &mut index, &asked, effort, args)?);
     }
     if let Some(Value::Object(last)) = points.last().cloned() {
         report.as_object_mut().expect("made as an object").extend(last);
@@ -152,7 +166,7 @@ pub fn run(settings: &Settings, args: &SearchArgs) -> anyhow::Result<ExitCode> {
         report["rss_bytes"] = bytes.into();
     }
     report["points"] = points.into();
-    tell(&report, args.json)
+    tell(&report, args)
 }
 
 /// Vectors as they are stored.
@@ -164,14 +178,15 @@ fn originals_of(base: &Matrix<f16>) -> Originals<'_> {
     Originals::new(base.cols, &base.values)
 }
 
-/// An index over all rows, with its graph unless searches are exact.
+/// An index over all rows, with its graph or its cells unless searches are exact.
 fn build(
     device: &mut Device,
     base: &Matrix<f16>,
     args: &SearchArgs,
     report: &mut Value,
 ) -> anyhow::Result<VectorIndex> {
-    let options = IndexOptions { scanned_max: 0, ..IndexOptions::new(base.cols) };
+    let linked = args.mode != Mode::Pruned;
+    let options = IndexOptions { scanned_max: 0, linked, pruned_min: 1, ..IndexOptions::new(base.cols) };
     let mut index = VectorIndex::new(device, options);
     let (begun, cpu_s) = (Instant::now(), process::cpu_s());
     index.write(device, 0, &base.values)?;
@@ -183,7 +198,8 @@ fn build(
         return Ok(index);
     }
     let (begun, cpu_s) = (Instant::now(), process::cpu_s());
-    changes::tend(device, &mut index, "linking", args.json)?;
+    let doing = if linked { "linking" } else { "parting" };
+    changes::tend(device, &mut index, originals_of(base), doing, args.json)?;
     let took = (begun.elapsed().as_secs_f64(), process::cpu_s() - cpu_s);
     report["build_s"] = round(took.0, 3).into();
     report["build_cpu_s"] = round(took.1, 3).into();
@@ -223,6 +239,7 @@ fn truth(
             k,
             score_min: f32::NEG_INFINITY,
             width: k,
+            probes: 0,
             way: Way::Exact,
         };
         let found = index.search(device, &search)?;
@@ -248,11 +265,12 @@ fn measure(
     device: &mut Device,
     index: &mut VectorIndex,
     asked: &Asked<'_>,
-    width: u64,
+    effort: u64,
     args: &SearchArgs,
 ) -> anyhow::Result<Value> {
     let Asked { queries, originals, masks, truth } = *asked;
-    let (batch, k) = (args.batch as usize, args.k as usize);
+    let (batch, k, effort) = (args.batch as usize, args.k as usize, effort as usize);
+    let (width, probes) = if args.mode == Mode::Pruned { (k, effort) } else { (effort, 0) };
     // Masks are an input: made before the clock starts.
     let prepared: Vec<Vec<Vec<u64>>> = calls(queries, batch)
         .map(|(first, part)| masks.of(first..first + part.len() / queries.cols))
@@ -265,8 +283,8 @@ fn measure(
         lists.clear();
         let (begun, cpu_s) = (Instant::now(), process::cpu_s());
         for ((_, part), masks) in calls(queries, batch).zip(&prepared) {
-            let (way, score_min, width) = (args.mode.way(), f32::NEG_INFINITY, width as usize);
-            let search = Search { queries: part, originals, masks, k, score_min, width, way };
+            let (way, score_min) = (args.mode.way(), f32::NEG_INFINITY);
+            let search = Search { queries: part, originals, masks, k, score_min, width, probes, way };
             let found = index.search(device, &search)?;
             looked += found.looked;
             walked += if found.way == Way::Graph { found.lists.len() } else { 0 };
@@ -278,7 +296,7 @@ fn measure(
     }
     let count = queries.rows as f64;
     let mut point = json!({
-        "width": width,
+        args.mode.effort(): effort,
         "qps_wall": round(count / best.0, 1),
         "qps_cpu": round(count / best.1, 1),
         "cpu_s_per_query": best.1 / count,
@@ -297,8 +315,8 @@ fn measure(
     Ok(point)
 }
 
-fn tell(report: &Value, json: bool) -> anyhow::Result<ExitCode> {
-    if json {
+fn tell(report: &Value, args: &SearchArgs) -> anyhow::Result<ExitCode> {
+    if args.json {
         print_json(report)?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -311,13 +329,13 @@ fn tell(report: &Value, json: bool) -> anyhow::Result<ExitCode> {
             other => format!("{name:<18}{other}\n"),
         };
     }
-    text +=
-        &format!("\n{:>6} {:>8} {:>12} {:>12} {:>10}\n", "width", "recall", "per CPU s", "per s", "looked");
+    let effort = args.mode.effort();
+    text += &format!("\n{effort:>6} {:>8} {:>12} {:>12} {:>10}\n", "recall", "per CPU s", "per s", "looked");
     for point in report["points"].as_array().into_iter().flatten() {
         let number = |name: &str| point[name].as_f64().unwrap_or(f64::NAN);
         text += &format!(
             "{:>6} {:>8.4} {:>12.0} {:>12.0} {:>10.0}\n",
-            number("width"),
+            number(effort),
             number("recall"),
             number("qps_cpu"),
             number("qps_wall"),

@@ -42,8 +42,13 @@ impl<'a> Originals<'a> {
         self.values.len() / self.dim
     }
 
+    /// A vector as it was given.
+    pub(super) fn values_of(&self, row: usize) -> &'a [f16] {
+        &self.values[row * self.dim..][..self.dim]
+    }
+
     fn row(&self, row: u32) -> &'a [f16] {
-        &self.values[row as usize * self.dim..][..self.dim]
+        self.values_of(row as usize)
     }
 
     /// Asks for a row that will be scored soon.

@@ -4,6 +4,7 @@ use crate::Result;
 use crate::buffer::Buffer;
 use crate::device::Device;
 use crate::element::Stored;
+use crate::index::originals::Originals;
 use crate::kernels::shared::graph_shard::sketch_words;
 use crate::kernels::shared::row_shard::{DIM_MULTIPLE, RowShard};
 use crate::kernels::{encode_rows, similarity_topk};
@@ -42,6 +43,16 @@ pub(super) struct Scratch {
     pub ids: Option<Buffer<u32>>,
     pub scores: Option<Buffer<f32>>,
     pub looked: Option<Buffer<u32>>,
+    pub estimates: Option<Buffer<f32>>,
+    pub floors: Option<Buffer<f32>>,
+    pub near: Near,
+}
+
+/// Of a scan of some cells: those nearest to each query.
+#[derive(Default)]
+pub(super) struct Near {
+    pub cells: Option<Buffer<u32>>,
+    pub uppers: Option<Buffer<f32>>,
     pub estimates: Option<Buffer<f32>>,
     pub floors: Option<Buffer<f32>>,
 }
@@ -109,14 +120,9 @@ impl Rows {
         while at < end {
             let shard = at / self.shard_rows_max;
             let stop = end.min((shard + 1) * self.shard_rows_max).min(at + self.upload_rows_max);
-            let part =
-                pad(&values[(at - first) * self.dim..(stop - first) * self.dim], self.dim, self.padded);
-            let upload = room(device, &mut self.scratch.upload, "row upload", part.len())?;
-            let mut recording = Recording::new();
-            recording.write(upload, 0, &part);
+            let part = &values[(at - first) * self.dim..(stop - first) * self.dim];
             let place = at % self.shard_rows_max;
-            encode_rows::record(&mut recording, upload, stop - at, &self.shards[shard], place);
-            device.run(recording)?;
+            encode(device, &mut self.scratch.upload, self.dim, part, &self.shards[shard], place)?;
             at = stop;
         }
         // Only writes of few rows are so frequent that their buffer is worth keeping.
@@ -124,6 +130,21 @@ impl Rows {
             device.destroy(upload);
         }
         self.len = self.len.max(end);
+        Ok(())
+    }
+
+    /// Codes vectors, `[count][dim]`, as rows `first..` of another shard.
+    pub fn encode(
+        &mut self,
+        device: &mut Device,
+        values: &[f16],
+        shard: &RowShard,
+        first: usize,
+    ) -> Result<()> {
+        for (part, values) in values.chunks(self.upload_rows_max * self.dim).enumerate() {
+            let place = first + part * self.upload_rows_max;
+            encode(device, &mut self.scratch.upload, self.dim, values, shard, place)?;
+        }
         Ok(())
     }
 
@@ -151,6 +172,21 @@ impl Rows {
         pad(queries, self.dim, self.padded)
     }
 
+    /// Holds vectors that a caller passes to what was written.
+    pub fn check(&self, originals: Originals<'_>) {
+        let fits = originals.dim() == self.dim && originals.rows() >= self.len;
+        assert!(fits, "{} originals of {} rows, this is a bug", originals.rows(), self.len);
+    }
+
+    /// Numbers of a vector on the device.
+    pub fn padded_dim(&self) -> usize {
+        self.padded
+    }
+
+    pub fn scratch(&mut self) -> &mut Scratch {
+        &mut self.scratch
+    }
+
     pub fn shard_and_scratch(&mut self) -> (&RowShard, &mut Scratch) {
         (&self.shards[0], &mut self.scratch)
     }
@@ -166,9 +202,10 @@ impl Rows {
 
     pub fn destroy(self, device: &mut Device) {
         self.shards.into_iter().for_each(|shard| shard.destroy(device));
-        let Scratch { upload, queries, masks, ids, scores, looked, estimates, floors } = self.scratch;
-        [queries, scores, estimates, floors].into_iter().flatten().for_each(|buffer| device.destroy(buffer));
-        [ids, looked].into_iter().flatten().for_each(|buffer| device.destroy(buffer));
+        let Scratch { upload, queries, masks, ids, scores, looked, estimates, floors, near } = self.scratch;
+        let floats = [queries, scores, estimates, floors, near.uppers, near.estimates, near.floors];
+        floats.into_iter().flatten().for_each(|buffer| device.destroy(buffer));
+        [ids, looked, near.cells].into_iter().flatten().for_each(|buffer| device.destroy(buffer));
         upload.into_iter().for_each(|buffer| device.destroy(buffer));
         masks.into_iter().for_each(|buffer| device.destroy(buffer));
     }
@@ -193,8 +230,25 @@ fn within(mask: &[u64], only: &[u64]) -> Vec<u64> {
     mask.iter().zip(only.iter().chain(std::iter::repeat(&0))).map(|(a, b)| a & b).collect()
 }
 
+/// Codes vectors as rows `place..` of a shard, by way of a buffer.
+fn encode(
+    device: &mut Device,
+    upload: &mut Option<Buffer<f16>>,
+    dim: usize,
+    values: &[f16],
+    shard: &RowShard,
+    place: usize,
+) -> Result<()> {
+    let part = pad(values, dim, shard.dim());
+    let upload = room(device, upload, "row upload", part.len())?;
+    let mut recording = Recording::new();
+    recording.write(upload, 0, &part);
+    encode_rows::record(&mut recording, upload, values.len() / dim, shard, place);
+    device.run(recording).map(|_| ())
+}
+
 /// Vectors with zeros behind each.
-fn pad<T: Copy + Default>(values: &[T], dim: usize, padded: usize) -> Cow<'_, [T]> {
+pub(super) fn pad<T: Copy + Default>(values: &[T], dim: usize, padded: usize) -> Cow<'_, [T]> {
     if dim == padded {
         return Cow::Borrowed(values);
     }

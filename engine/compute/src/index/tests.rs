@@ -4,6 +4,7 @@
 //! `CORTEXKG_TEST_SEED` repeats a run of the seeded tests.
 
 mod cards;
+mod cells;
 mod checkpoints;
 mod churn;
 mod exact;
@@ -41,12 +42,12 @@ fn small_index(device: &Device, dim: usize) -> VectorIndex {
 }
 
 fn tend_until_done(index: &mut VectorIndex, device: &mut Device) {
-    while index.tend(device, usize::MAX).expect("memory") > 0 {}
+    while index.tend(device, usize::MAX, None).expect("memory") > 0 {}
 }
 
 /// A search for the best ten over all rows.
 fn ten_of_all<'a>(originals: Option<Originals<'a>>, queries: &'a [f32], way: Way) -> Search<'a> {
-    Search { queries, originals, masks: &[], k: 10, score_min: f32::NEG_INFINITY, width: 64, way }
+    Search { queries, originals, masks: &[], k: 10, score_min: f32::NEG_INFINITY, width: 64, probes: 0, way }
 }
 
 /// Bits of some of `rows` rows.

@@ -16,22 +16,24 @@
 //!   their parts off, each at most twice as large as the list's largest: 4 ulp, and rows that close may change places.
 
 mod cases;
-mod leaders;
 mod scan;
-mod tiles;
 
 use super::shared::graph_shard::CodedRows;
-use super::shared::queries::{Queries, SLACK};
-use super::shared::ranked::{NO_ROW, NO_SCORE};
-use super::shared::row_shard::{DIM_MAX, RowShard};
+use super::shared::leaders::{Leader, Places};
+use super::shared::queries::Queries;
+use super::shared::ranked::NO_ROW;
+use super::shared::row_shard::RowShard;
+use super::shared::search_texts::{
+    CUDA_LISTS, CUDA_PRODUCTS, LISTS, NUMBERS, PRODUCT, PRODUCT_BY_SUBGROUPS, QUERY_CODES, SCORES,
+};
+use super::shared::tiles;
 use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::element::Element;
 use crate::kernel::{Binding, Extent, Grid, Kernel, Params as _, Tolerance};
 use crate::recording::Recording;
-use crate::simd::{BLOCK_ROWS, CODE_MAX, CODE_ZERO, Simd, rotation, score_bound};
-use crate::source::{Constant, Scratch, Source, Text};
-use leaders::Leader;
+use crate::simd::{Simd, rotation, score_bound};
+use crate::source::{Scratch, Source, Text};
 
 /// Longest list.
 pub const K_MAX: usize = 2_048;
@@ -81,60 +83,58 @@ pub static KERNEL: Kernel = Kernel {
     sources: &[
         Source {
             entries: &["scan", "merge"],
-            scratch: Scratch::Workgroup(tiles::wgsl_words),
-            subgroup_parts: Some(&[&NUMBERS, &rotation::WGSL, &QUERY_CODES, &PRODUCT_BY_SUBGROUPS, &WGSL]),
-            ..Source::wgsl(&[&NUMBERS, &rotation::WGSL, &QUERY_CODES, &PRODUCT, &WGSL])
+            scratch: Scratch::Workgroup(wgsl_words),
+            subgroup_parts: Some(&[
+                &NUMBERS,
+                &rotation::WGSL,
+                &QUERY_CODES,
+                &LISTS,
+                &SCORES,
+                &PRODUCT_BY_SUBGROUPS,
+                &WGSL,
+            ]),
+            ..Source::wgsl(&[&NUMBERS, &rotation::WGSL, &QUERY_CODES, &LISTS, &SCORES, &PRODUCT, &WGSL])
         },
         Source {
             entries: &["code", "scan", "merge"],
-            scratch: Scratch::Both { dispatch: tiles::dispatch_words, workgroup: tiles::workgroup_words },
-            grid: Some(tiles::GRID),
+            scratch: Scratch::Both { dispatch: dispatch_words, workgroup: workgroup_words },
+            grid: Some(Grid {
+                x: Extent::Per { field: "queries", items: tiles::QUERIES as u32 },
+                y: Extent::Per { field: "rows", items: SHARE_ROWS },
+            }),
             // None waits for another, but more than there is room for would only hold more lists.
             resident: true,
             // Products of a tile stay in registers, so a thread has all it can have.
             threads_min: 256,
-            ..Source::cuda(&[&NUMBERS, &rotation::CUDA, &LISTS, &CUDA])
+            ..Source::cuda(&[&NUMBERS, &rotation::CUDA, &CUDA_LISTS, &CUDA_PRODUCTS, &CUDA])
         },
     ],
     absent: &[],
     cases: cases::cases,
 };
 
-/// Numbers that both device forms want.
-static NUMBERS: Text = Text {
-    constants: &[
-        ("BLOCK_ROWS", Constant::U32(BLOCK_ROWS as u32)),
-        ("CODE_MAX", Constant::F32(CODE_MAX as f32)),
-        ("CODE_ZERO", Constant::I32(CODE_ZERO)),
-        ("NO_ROW", Constant::U32(NO_ROW)),
-        ("SLACK", Constant::F32(SLACK as f32)),
-    ],
-    text: "",
-};
-/// How WGSL codes a query.
-static QUERY_CODES: Text =
-    Text { constants: &[], text: include_str!("../../../../shaders/shared/query_codes.wgsl") };
-/// How it multiplies a row with queries: an invocation for itself.
-static PRODUCT: Text =
-    Text { constants: &[], text: include_str!("../../../../shaders/shared/row_product.wgsl") };
-/// And lanes together.
-static PRODUCT_BY_SUBGROUPS: Text =
-    Text { constants: &[], text: include_str!("../../../../shaders/shared/row_product_subgroups.wgsl") };
 /// Own part of the WGSL form.
-static WGSL: Text = Text {
-    constants: &[
-        ("DIM_VECTORS_MAX", Constant::U32(DIM_MAX as u32 / 16)),
-        ("TILE_MAX", Constant::U32(tiles::WGSL_QUERIES as u32)),
-    ],
-    text: include_str!("../../../../shaders/similarity_topk.wgsl"),
-};
-/// Lists of the CUDA form.
-static LISTS: Text = Text { constants: &[], text: include_str!("../../../../kernels/shared/lists.cuh") };
-/// Own part of it.
-static CUDA: Text = Text {
-    constants: &[("QUERIES_TILE", Constant::U32(tiles::QUERIES as u32))],
-    text: include_str!("../../../../kernels/similarity_topk.cu"),
-};
+static WGSL: Text = Text { constants: &[], text: include_str!("../../../../shaders/similarity_topk.wgsl") };
+/// Own part of the CUDA form.
+static CUDA: Text = Text { constants: &[], text: include_str!("../../../../kernels/similarity_topk.cu") };
+
+/// Fewest rows of a share in CUDA: two rounds, of which the second knows what the first found.
+const SHARE_ROWS: u32 = 512;
+
+fn wgsl_words(params: &[u32]) -> u64 {
+    let params = Params::of(params);
+    tiles::wgsl_workgroup_words(params.queries, params.dim, params.k)
+}
+
+fn dispatch_words(params: &[u32]) -> u64 {
+    let params = Params::of(params);
+    tiles::coded_words(params.queries, params.dim)
+}
+
+fn workgroup_words(params: &[u32]) -> u64 {
+    let params = Params::of(params);
+    tiles::cuda_workgroup_words(params.queries, params.dim, params.k)
+}
 
 /// Which rows a search looks at.
 #[derive(Clone, Copy, Debug)]
@@ -272,24 +272,14 @@ fn reference(args: &mut Args<'_>) {
         list.sort_by(Leader::order);
         lists.push(list);
     }
-    write_lists(args, lists);
+    write_lists(args, lists.into_iter());
 }
 
 /// Fills the places of all queries with their rows, best first.
-fn write_lists(args: &mut Args<'_>, lists: impl IntoIterator<Item = Vec<Leader>>) {
-    let Params { row_base, queries, k, .. } = args.params();
-    let (k, places) = (k as usize, queries as usize * k as usize);
-    let (ids, uppers, estimates): (&mut [u32], &mut [f32], &mut [f32]) =
-        (args.write(5), args.write(6), args.write(7));
-    ids[..places].fill(NO_ROW);
-    uppers[..places].fill(NO_SCORE);
-    estimates[..places].fill(NO_SCORE);
-    for (query, list) in lists.into_iter().enumerate() {
-        for (place, leader) in (query * k..).zip(list.into_iter().take(k)) {
-            ids[place] = row_base + leader.row;
-            (uppers[place], estimates[place]) = (leader.upper, leader.estimate);
-        }
-    }
+fn write_lists(args: &mut Args<'_>, lists: impl ExactSizeIterator<Item = Vec<Leader>>) {
+    let Params { row_base, k, .. } = args.params();
+    let places = Places { ids: args.write(5), uppers: args.write(6), estimates: args.write(7) };
+    places.fill(k as usize, row_base, lists);
 }
 
 #[cfg(test)]

@@ -41,8 +41,13 @@ impl Rows {
     }
 
     /// See `Resident::tend`.
-    pub fn tend(&mut self, device: &mut Device, rows_max: usize) -> Result<usize, Error> {
-        Ok(self.index.tend(device, rows_max)?)
+    pub fn tend(
+        &mut self,
+        device: &mut Device,
+        originals: Originals<'_>,
+        rows_max: usize,
+    ) -> Result<usize, Error> {
+        Ok(self.index.tend(device, rows_max, Some(originals))?)
     }
 
     /// See `Resident::linked`.
@@ -123,7 +128,7 @@ fn exactly<'a>(
     score_min: f32,
 ) -> Search<'a> {
     let (originals, width) = (Some(originals), k.max(WIDTH_MIN));
-    Search { queries, originals, masks, k, score_min, width, way: Way::Exact }
+    Search { queries, originals, masks, k, score_min, width, probes: 0, way: Way::Exact }
 }
 
 /// The lowest `n` bits, all of them from 64 on.

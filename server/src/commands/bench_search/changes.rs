@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use cortexkg_engine::vectors::{Device, VectorIndex};
+use cortexkg_engine::vectors::{Device, Originals, VectorIndex};
 use half::f16;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
@@ -36,6 +36,7 @@ impl Changes {
         report: &mut Value,
     ) -> anyhow::Result<Vec<u64>> {
         let mut dead = vec![0u64; base.rows.div_ceil(64)];
+        let originals = Originals::new(base.cols, &base.values);
         let mut draw = Random(0x5eed);
         let begun = Instant::now();
         if self.turnover {
@@ -44,11 +45,11 @@ impl Changes {
                 let rows = first..(first + tenth).min(base.rows);
                 index.retire(rows.clone().map(|row| row as u32));
                 if linked {
-                    tend(device, index, "taking rows out", true)?;
+                    tend(device, index, originals, "taking rows out", true)?;
                 }
                 index.write(device, first, &base.values[first * base.cols..rows.end * base.cols])?;
                 if linked {
-                    tend(device, index, "linking", true)?;
+                    tend(device, index, originals, "linking", true)?;
                 }
             }
         }
@@ -56,7 +57,7 @@ impl Changes {
         gone.iter().for_each(|row| dead[*row as usize / 64] |= 1 << (row % 64));
         index.retire(gone.iter().copied());
         if linked && !gone.is_empty() {
-            tend(device, index, "taking rows out", true)?;
+            tend(device, index, originals, "taking rows out", true)?;
         }
         if self.turnover || !gone.is_empty() {
             report["tidy_s"] = round(begun.elapsed().as_secs_f64(), 3).into();
@@ -65,10 +66,11 @@ impl Changes {
     }
 }
 
-/// Brings the graph up to date.
+/// Brings the graph, or the cells, up to date.
 pub fn tend(
     device: &mut Device,
     index: &mut VectorIndex,
+    originals: Originals<'_>,
     doing: &'static str,
     quiet: bool,
 ) -> anyhow::Result<()> {
@@ -76,8 +78,10 @@ pub fn tend(
     bar.set_style(ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {per_sec}, {eta} left")?);
     bar.set_message(doing);
     loop {
-        let left = index.tend(device, TENDED_ROWS)?;
-        bar.set_position((index.len() - left.min(index.len())) as u64);
+        let left = index.tend(device, TENDED_ROWS, Some(originals))? as u64;
+        // Cells take several passes over the rows.
+        bar.set_length(bar.length().unwrap_or_default().max(left));
+        bar.set_position(bar.length().unwrap_or_default() - left);
         if left == 0 {
             bar.finish_and_clear();
             return Ok(());

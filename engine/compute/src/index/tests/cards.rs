@@ -7,7 +7,7 @@ use crate::kernels::encode_rows::halves;
 const DIM: usize = 96;
 
 /// Cards that open here. One that is missing is printed, and fails the test if `CORTEXKG_REQUIRE_DEVICE` names it.
-fn cards() -> Vec<Device> {
+pub fn cards() -> Vec<Device> {
     let required = std::env::var("CORTEXKG_REQUIRE_DEVICE").unwrap_or_default();
     let open = |choice: DeviceChoice| {
         let name = choice.to_string();

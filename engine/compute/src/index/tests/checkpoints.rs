@@ -71,7 +71,7 @@ fn a_graph_is_there_again_to_the_bit() {
     assert_eq!(after.restore(&bytes).expect("its own graph"), ROWS);
     assert_eq!(after.index.unsaved(), 0);
     assert_eq!(
-        after.index.tend(&mut after.device, usize::MAX).expect("memory"),
+        after.index.tend(&mut after.device, usize::MAX, None).expect("memory"),
         0,
         "nothing is left to link"
     );
@@ -144,7 +144,7 @@ fn a_row_written_as_it_is_keeps_its_edges() {
     let bytes = kept.save();
     let found = kept.search(&queries, 64);
     kept.write(0, &values);
-    assert_eq!(kept.index.tend(&mut kept.device, usize::MAX).expect("memory"), 0);
+    assert_eq!(kept.index.tend(&mut kept.device, usize::MAX, None).expect("memory"), 0);
     let again = kept.search(&queries, 64);
     assert_eq!((found.lists, found.looked), (again.lists, again.looked));
     assert_eq!(kept.save(), bytes);

@@ -74,7 +74,7 @@ impl Churn {
     }
 
     fn tend(&mut self, rows_max: usize) {
-        self.index.tend(&mut self.device, rows_max).expect("memory");
+        self.index.tend(&mut self.device, rows_max, None).expect("memory");
     }
 
     /// Up to `count` different rows that are live, or that are not.
@@ -135,6 +135,7 @@ impl Churn {
                 k,
                 score_min,
                 width: 64,
+                probes: 0,
                 way,
             };
             let found = self.index.search(&mut self.device, &search).expect("memory");

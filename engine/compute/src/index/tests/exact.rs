@@ -151,7 +151,7 @@ proptest! {
         let score_min = plan.score_min_at.and_then(|place| best(0, f32::NEG_INFINITY).get(place).map(|row| row.1));
         let score_min = score_min.unwrap_or(f32::NEG_INFINITY);
         let originals = truth.originals();
-        let search = Search { queries: &queries, originals, masks: &masks, k: plan.k, score_min, width: 64, way: Way::Exact };
+        let search = Search { queries: &queries, originals, masks: &masks, k: plan.k, score_min, width: 64, probes: 0, way: Way::Exact };
         let found = index.search(&mut device, &search).expect("memory");
         prop_assert_eq!(found.way, Way::Exact);
         prop_assert_eq!(found.lists.len(), plan.queries);

@@ -79,14 +79,14 @@ fn tending_without_memory_leaves_nothing_behind_and_is_made_up_for() {
         let mut device = open(&DeviceOptions { memory_bytes_max: 4 << 20, ..cpu_options(1) });
         let (mut index, mut truth) = (small_index(&device, DIM), Truth::new(DIM));
         write(&mut index, &mut truth, &mut device, 0, &values);
-        index.tend(&mut device, 300).expect("memory");
+        index.tend(&mut device, 300, None).expect("memory");
         write(&mut index, &mut truth, &mut device, 100, &clusters.draw(draw, 50));
         assert_all_found(&mut index, &truth, &mut device, &queries);
         let hog = device.free_bytes() - spare;
         let hog = device.create::<u32>("hog", hog as usize / 4).expect("what is free");
         let used = device.used_bytes();
         for _ in 0..2 {
-            if let Err(error) = index.tend(&mut device, usize::MAX) {
+            if let Err(error) = index.tend(&mut device, usize::MAX, None) {
                 assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
                 refused += 1;
             }

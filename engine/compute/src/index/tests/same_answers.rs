@@ -22,7 +22,7 @@ fn answers(options: &DeviceOptions) -> Vec<Answer> {
     index.write(&mut device, 0, &values).expect("memory");
     let mut answers = Vec::new();
     for part in [100, 700, usize::MAX] {
-        index.tend(&mut device, part).expect("memory");
+        index.tend(&mut device, part, None).expect("memory");
         let retired: Vec<u32> = draw.many(40, |draw| draw.below(rows) as u32);
         index.retire(retired.iter().copied());
         for row in retired.into_iter().take(20) {

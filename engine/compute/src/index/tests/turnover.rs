@@ -92,12 +92,12 @@ fn after_every_row_was_replaced_the_graph_is_as_good_as_a_fresh_one_and_no_large
     let used = stored.device.used_bytes();
     for tenth in tenths(draw) {
         stored.retire(&tenth);
-        stored.index.tend(&mut stored.device, 30).expect("memory");
+        stored.index.tend(&mut stored.device, 30, None).expect("memory");
         for row in tenth {
             let values = stored.clusters.draw(draw, 1);
             stored.write(row as usize, &values);
         }
-        stored.index.tend(&mut stored.device, 200).expect("memory");
+        stored.index.tend(&mut stored.device, 200, None).expect("memory");
     }
     tend_until_done(&mut stored.index, &mut stored.device);
     assert_eq!(stored.index.linked(), ROWS);

@@ -7,8 +7,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Params;
-use super::leaders::{Leader, Leaders};
 use crate::args::Args;
+use crate::kernels::shared::leaders::{Leader, Leaders};
 use crate::kernels::shared::queries::Queries;
 use crate::kernels::shared::ranked::{ascending, from_ascending};
 use crate::kernels::shared::row_shard::code_block;

@@ -9,6 +9,7 @@ use crate::case::{Case, Draw};
 use crate::device::{Device, DeviceChoice, DeviceOptions};
 use crate::kernels::encode_rows::{Rows, halves};
 use crate::kernels::shared::queries::unit_of;
+use crate::kernels::shared::ranked::NO_SCORE;
 use crate::simd::Simd;
 
 fn cpu(threads: usize, simd: &'static Simd) -> Device {

@@ -1,10 +1,12 @@
-//! The rows of the highest upper ends, while a range of rows is scanned in rising order.
+//! The rows of the highest upper ends: while rows are scanned, and as searches write them.
 
 use std::cmp::Ordering;
 
+use crate::kernels::shared::ranked::{NO_ROW, NO_SCORE};
+
 /// A row, with its estimated score and the most that its score can be.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Leader {
+pub(crate) struct Leader {
     pub row: u32,
     pub upper: f32,
     pub estimate: f32,
@@ -23,7 +25,7 @@ impl Leader {
 }
 
 /// The best `k` of all rows pushed, and some that are on their way out.
-pub(super) struct Leaders {
+pub(crate) struct Leaders {
     k: usize,
     rows: Vec<Leader>,
 }
@@ -63,5 +65,29 @@ impl Leaders {
         self.cut(floor);
         self.rows.sort_unstable_by(Leader::order);
         self.rows
+    }
+}
+
+/// Where the lists of all queries go, each `[queries][k]`.
+pub(crate) struct Places<'a> {
+    pub ids: &'a mut [u32],
+    pub uppers: &'a mut [f32],
+    pub estimates: &'a mut [f32],
+}
+
+impl Places<'_> {
+    /// Fills `k` places of each query with its rows, best first, counted from `row_base`.
+    pub fn fill(self, k: usize, row_base: u32, lists: impl ExactSizeIterator<Item = Vec<Leader>>) {
+        let Places { ids, uppers, estimates } = self;
+        let places = lists.len() * k;
+        ids[..places].fill(NO_ROW);
+        uppers[..places].fill(NO_SCORE);
+        estimates[..places].fill(NO_SCORE);
+        for (query, list) in lists.enumerate() {
+            for (place, leader) in (query * k..).zip(list.into_iter().take(k)) {
+                ids[place] = row_base + leader.row;
+                (uppers[place], estimates[place]) = (leader.upper, leader.estimate);
+            }
+        }
     }
 }
