@@ -176,11 +176,11 @@ fn count(case: &Case, played: &[Vec<u8>]) -> Work {
     let row =
         Work::gather(2 * delays * blocks) + Work::integer(64 * (14 * bundles + (10 + 12 * blocks) * delays));
     let once = Work::read(neurons * (8 + 4 * width + 4)) + Work::write(neurons * (8 + 3 * width + 4));
-    // The ring begins with zeros.
-    let once = once + Work::again(8 * ring * neurons);
     // Rows of those who fire more than once are read again.
     let synapses = Work { read_bytes: bytes.min(events * bytes / stored.max(1)), ..Work::default() };
     once + synapses
+        // The ring begins with zeros.
+        + Work::again(8 * ring * neurons)
         + neuron * (neurons * steps)
         + Work::write(neurons / 8 * steps)
         + event * events

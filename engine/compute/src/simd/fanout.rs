@@ -15,7 +15,9 @@ use super::philox::philox;
 /// Counters that are taken at a time.
 const LANES: usize = 16;
 /// Synapses that are made at a time.
-pub const MADE: usize = 4 * LANES;
+const MADE: usize = 4 * LANES;
+/// And until they are delivered, while they are in the first cache.
+const PIECE: usize = 32 * MADE;
 
 /// Bits of a counter that serve targets, and weights.
 #[derive(Clone, Copy)]
@@ -80,17 +82,21 @@ impl Fanout {
         mut each: impl FnMut(u32, u16),
     ) {
         let ks = self.within(targets);
-        let counter = ks.start / 4;
-        let some = (ks.start % 4) as usize..(ks.end - 4 * counter) as usize;
-        made.resize(some.end.next_multiple_of(MADE));
-        (simd.fan_targets)(self, counter, &mut made.targets);
-        if weighted {
-            (simd.fan_weights)(self, counter, &mut made.bits);
-        }
-        for (target, bits) in made.targets[some.clone()].iter().zip(&made.bits[some]) {
-            if targets.contains(target) {
-                each(*target, (bits >> 16) as u16);
+        let mut from = ks.start / 4 * 4;
+        while from < ks.end {
+            let len = ((ks.end - from) as usize).min(PIECE);
+            made.resize(len.next_multiple_of(MADE));
+            (simd.fan_targets)(self, from / 4, &mut made.targets);
+            if weighted {
+                (simd.fan_weights)(self, from / 4, &mut made.bits);
             }
+            let some = ks.start.saturating_sub(from) as usize..len;
+            for (target, bits) in made.targets[some.clone()].iter().zip(&made.bits[some]) {
+                if targets.contains(target) {
+                    each(*target, (bits >> 16) as u16);
+                }
+            }
+            from += len as u32;
         }
     }
 
