@@ -156,7 +156,7 @@ fn with_rows(description: &Description, made: bool) -> Description {
     description
 }
 
-/// Two populations of a thousand, whose excitatory synapses vary in weight and delay.
+/// A balanced network whose neurons fan out, some of them by weights and delays that vary.
 fn fanned_out() -> Description {
     let mut description = known::vogels_abbott(4_000);
     for projection in &mut description.projections {
