@@ -9,9 +9,9 @@ use super::{Shape, Size, limits, params};
 use crate::work::Work;
 
 /// Dimensions of a row.
-const DIM: usize = 384;
+pub(super) const DIM: usize = 384;
 /// Places of a list.
-const K: usize = 10;
+pub(super) const K: usize = 10;
 
 /// From small to large.
 pub fn shapes() -> Vec<Shape> {
@@ -96,13 +96,7 @@ fn searching(rows: usize, queries: usize) -> Case {
         masks: 0,
         mask_words: similarity_topk::mask_words(rows) as u32,
     };
-    // Codes and factors as rows of random numbers have them: the steps of a row are 1 / 63 of its largest number.
-    let byte = |draw: &mut Draw| (CODE_ZERO + draw.below(2 * CODE_MAX as usize + 1) as i32 - CODE_MAX) as u8;
-    let codes: Vec<u32> =
-        draw.many(rows * DIM / 4, |draw| u32::from_le_bytes(std::array::from_fn(|_| byte(draw))));
-    let block = [[0.016f32; BLOCK_ROWS], [0.09; BLOCK_ROWS], [11.3; BLOCK_ROWS]];
-    let factors: Vec<f32> =
-        block.iter().flatten().copied().cycle().take(rows.next_multiple_of(BLOCK_ROWS) * 3).collect();
+    let (codes, factors) = coded(draw, rows);
     Case::new("searching", &params)
         .bind(&codes)
         .bind(&factors)
@@ -127,33 +121,11 @@ fn count_searching(case: &Case, _: &[Vec<u8>]) -> Work {
     // Products that a warp makes of its rows with a tile, each of eight queries, and tiles.
     let products = if queries > 8 { 8 } else { 1 };
     let tiles = queries.div_ceil(8 * products);
-    // Sixty-four codes of 32 rows: four vectors a lane with their addresses and what guards them, and of each product a vector of the
-    // queries, which stay in the first-level cache, and four instructions.
-    let chunk = Work::again(32 * 64)
-        + (Work::integer(4 * 6 + 4) + (Work::integer(3) + Work::tensor(4)) * products) * 32;
-    // What a row is worth to a query.
-    let pair = Work::integer(4) + Work::float(7);
-    let pairs = (chunk * dim.div_ceil(64)
-        + Work::again(32 * 12)
-        + Work::integer(80 * 32)
-        + pair * (32 * 8 * products))
-        * (rows.div_ceil(32) * tiles);
-    // Codes of a query.
-    let coding = (Work::again(4 + 4 + 4) + Work::integer(12) + Work::double(8) + Work::float(3)) * dim
-        + rotation(dim)
-        + Work::barriers(12);
-    // Cutting a list by some sixteen counts and one move: when the first round has filled it, which raises the floor so far that
-    // few follow, and at the end what these made of it. Warps do not wait for each other meanwhile.
-    let cut = |entries: u64| {
-        (Work::integer(4) + Work::again(4)) * (16 * entries) + (Work::integer(10) + Work::again(24)) * entries
-    };
+    let pairs = tile(dim, products) * (rows.div_ceil(32) * tiles);
+    let coding = coding(dim);
+    // When the first round has filled a list, which raises the floor so far that few follow, and at the end what these made of it.
     let cuts = cut(threads) + cut(4 * k);
-    // Sorting what is left over the highest floor of any share: by ten instructions a pair, with a barrier after each of its rounds.
-    let size = (4 * k).next_power_of_two();
-    let rounds = u64::from(size.ilog2() * (size.ilog2() + 1) / 2);
-    let sort = Work::integer(10 * rounds * size / 2)
-        + Work::again(24 * rounds * size / 2)
-        + Work::barriers(rounds + 4);
+    let sort = sort(4 * k);
     let merge = sort + (Work::again(8) + Work::integer(20)) * (k * shares);
     let all = pairs + (coding + cuts * shares + merge) * queries;
     let least = Work::read(rows * (dim + 12) + 4 * dim * queries) + Work::write(12 * k * queries);
@@ -162,4 +134,44 @@ fn count_searching(case: &Case, _: &[Vec<u8>]) -> Work {
         + (sort.barriers + 2 * (k * shares).div_ceil(threads)) * queries.div_ceil(blocks);
     // What is read at least is part of what is asked for.
     Work { asked_bytes: all.asked_bytes.max(least.asked_bytes), barriers, ..all + least } + Work::launches(3)
+}
+
+/// What 32 rows take that a warp multiplies with so many products of eight queries.
+pub(super) fn tile(dim: u64, products: u64) -> Work {
+    // Sixty-four codes of each: four vectors a lane with their addresses and what guards them, and of each product a vector of the
+    // queries, which stay in the first-level cache, and four instructions.
+    let chunk = Work::again(32 * 64)
+        + (Work::integer(4 * 6 + 4) + (Work::integer(3) + Work::tensor(4)) * products) * 32;
+    // What a row is worth to a query.
+    let pair = Work::integer(4) + Work::float(7);
+    chunk * dim.div_ceil(64) + Work::again(32 * 12) + Work::integer(80 * 32) + pair * (32 * 8 * products)
+}
+
+/// Coding a query.
+pub(super) fn coding(dim: u64) -> Work {
+    (Work::again(4 + 4 + 4) + Work::integer(12) + Work::double(8) + Work::float(3)) * dim
+        + rotation(dim)
+        + Work::barriers(12)
+}
+
+/// Cutting a list by some sixteen counts and one move. Warps do not wait for each other meanwhile.
+pub(super) fn cut(entries: u64) -> Work {
+    (Work::integer(4) + Work::again(4)) * (16 * entries) + (Work::integer(10) + Work::again(24)) * entries
+}
+
+/// Sorting what is left over the highest floor of all lists: by ten instructions a pair, with a barrier after each of its rounds.
+pub(super) fn sort(entries: u64) -> Work {
+    let size = entries.next_power_of_two();
+    let rounds = u64::from(size.ilog2() * (size.ilog2() + 1) / 2);
+    Work::integer(10 * rounds * size / 2) + Work::again(24 * rounds * size / 2) + Work::barriers(rounds + 4)
+}
+
+/// Codes and factors as rows of random numbers have them: the steps of a row are 1 / 63 of its largest number.
+pub(super) fn coded(draw: &mut Draw, rows: usize) -> (Vec<u32>, Vec<f32>) {
+    let byte = |draw: &mut Draw| (CODE_ZERO + draw.below(2 * CODE_MAX as usize + 1) as i32 - CODE_MAX) as u8;
+    let codes = draw.many(rows * DIM / 4, |draw| u32::from_le_bytes(std::array::from_fn(|_| byte(draw))));
+    let block = [[0.016f32; BLOCK_ROWS], [0.09; BLOCK_ROWS], [11.3; BLOCK_ROWS]];
+    let factors =
+        block.iter().flatten().copied().cycle().take(rows.next_multiple_of(BLOCK_ROWS) * 3).collect();
+    (codes, factors)
 }
