@@ -3,6 +3,7 @@
 //! Sizes: `Small` is over in a moment everywhere, `Medium` fills a card, `Large` fills its memory's bandwidth. A kernel with a
 //! device text has one shape of the first two sizes at least; those that only hosts play are measured whole, by `cortexkg bench search`.
 
+pub mod cells;
 pub mod columns;
 pub mod graphs;
 pub mod networks;
@@ -81,6 +82,7 @@ impl Shape {
 /// All of them, by kernel.
 pub fn all() -> Vec<Shape> {
     let mut all = spread::shapes();
+    all.extend(cells::shapes());
     all.extend(columns::shapes());
     all.extend(graphs::shapes());
     all.extend(networks::shapes());

@@ -1,19 +1,17 @@
 //! Kernels over vectors: encoding rows, searching them.
 
-use cortexkg_compute::kernels::{encode_rows, similarity_cells, similarity_topk};
+use cortexkg_compute::kernels::{encode_rows, similarity_topk};
 use cortexkg_compute::simd::{BLOCK_ROWS, CODE_MAX, CODE_ZERO};
 use cortexkg_compute::{Case, Draw, Target};
 use half::f16;
 
-use super::{Shape, Size, limits, numbers, params};
+use super::{Shape, Size, limits, params};
 use crate::work::Work;
 
 /// Dimensions of a row.
-const DIM: usize = 384;
+pub(super) const DIM: usize = 384;
 /// Places of a list.
-const K: usize = 10;
-/// Most cells that a query looks into.
-const PROBES: usize = 256;
+pub(super) const K: usize = 10;
 
 /// From small to large.
 pub fn shapes() -> Vec<Shape> {
@@ -47,27 +45,10 @@ pub fn shapes() -> Vec<Shape> {
                 make: Box::new(move || searching(rows, queries)),
                 count: count_searching,
             });
-            let cells = rows / CELL_ROWS;
-            all.push(Shape {
-                kernel: &similarity_cells::KERNEL,
-                size,
-                name: format!(
-                    "{rows} rows of {DIM}, {queries} queries, {} of {cells} cells",
-                    PROBES.min(cells / 4)
-                ),
-                item: "query",
-                items: queries as u64,
-                workgroups_max: u64::MAX,
-                make: Box::new(move || looking_into_cells(rows, queries)),
-                count: count_cells,
-            });
         }
     }
     all
 }
-
-/// Rows of a cell, as many as an index gives it of a million.
-const CELL_ROWS: usize = 128;
 
 fn encoding(rows: usize) -> Case {
     let params = encode_rows::Params { dim: DIM as u32, rows: rows as u32, row_first: 0 };
@@ -104,15 +85,6 @@ fn count_encoding(case: &Case, _: &[Vec<u8>]) -> Work {
     groups + Work::launches(1)
 }
 
-/// Codes and factors as rows of random numbers have them: the steps of a row are 1 / 63 of its largest number.
-fn coded(rows: usize, draw: &mut Draw) -> (Vec<u32>, Vec<f32>) {
-    let byte = |draw: &mut Draw| (CODE_ZERO + draw.below(2 * CODE_MAX as usize + 1) as i32 - CODE_MAX) as u8;
-    let codes = draw.many(rows * DIM / 4, |draw| u32::from_le_bytes(std::array::from_fn(|_| byte(draw))));
-    let block = [[0.016f32; BLOCK_ROWS], [0.09; BLOCK_ROWS], [11.3; BLOCK_ROWS]];
-    let factors = block.iter().flatten().copied().cycle().take(rows.next_multiple_of(BLOCK_ROWS) * 3);
-    (codes, factors.collect())
-}
-
 fn searching(rows: usize, queries: usize) -> Case {
     let draw = &mut Draw::new(5);
     let params = similarity_topk::Params {
@@ -124,7 +96,7 @@ fn searching(rows: usize, queries: usize) -> Case {
         masks: 0,
         mask_words: similarity_topk::mask_words(rows) as u32,
     };
-    let (codes, factors) = coded(rows, draw);
+    let (codes, factors) = coded(draw, rows);
     Case::new("searching", &params)
         .bind(&codes)
         .bind(&factors)
@@ -134,72 +106,6 @@ fn searching(rows: usize, queries: usize) -> Case {
         .bind(&vec![0u32; queries * K])
         .bind(&vec![0f32; queries * K])
         .bind(&vec![0f32; queries * K])
-}
-
-/// Cells of one size; which of them a query looks into is drawn.
-fn looking_into_cells(rows: usize, queries: usize) -> Case {
-    let draw = &mut Draw::new(6);
-    let cells = rows / CELL_ROWS;
-    let probes = PROBES.min(cells / 4);
-    let params = similarity_cells::Params {
-        dim: DIM as u32,
-        cells: cells as u32,
-        queries: queries as u32,
-        probes: probes as u32,
-        k: K as u32,
-        masks: 0,
-        mask_words: similarity_topk::mask_words(rows) as u32,
-    };
-    let (codes, factors) = coded(rows, draw);
-    let names: Vec<u32> = (0..rows as u32).collect();
-    let starts: Vec<u32> = (0..=cells).map(|cell| (cell * CELL_ROWS / BLOCK_ROWS) as u32).collect();
-    // Steps of an odd length go through all cells before they come back.
-    let near = |draw: &mut Draw| {
-        let (first, step) = (draw.below(cells), 2 * draw.below(cells / 2) + 1);
-        (0..probes).map(|at| ((first + at * step) % cells) as u32).collect::<Vec<u32>>()
-    };
-    Case::new("looking into cells", &params)
-        .bind(&codes)
-        .bind(&factors)
-        .bind(&names)
-        .bind(&starts)
-        .bind(&draw.many(queries * DIM, Draw::signed))
-        .bind(&(0..queries).flat_map(|_| near(draw)).collect::<Vec<u32>>())
-        .bind(&[0u64])
-        .bind(&vec![f32::NEG_INFINITY; queries])
-        .bind(&vec![0u32; queries * K])
-        .bind(&vec![0f32; queries * K])
-        .bind(&vec![0f32; queries * K])
-}
-
-/// What a warp does to make products of its 32 rows with a tile, which are `products` of eight queries, and to judge them.
-fn block_of_pairs(dim: u64, products: u64) -> Work {
-    // Sixty-four codes of 32 rows: four vectors a lane with their addresses and what guards them, and of each product a vector of the
-    // queries, which stay in the first-level cache, and four instructions.
-    let chunk = Work::again(32 * 64)
-        + (Work::integer(4 * 6 + 4) + (Work::integer(3) + Work::tensor(4)) * products) * 32;
-    // What a row is worth to a query.
-    let pair = Work::integer(4) + Work::float(7);
-    chunk * dim.div_ceil(64) + Work::again(32 * 12) + Work::integer(80 * 32) + pair * (32 * 8 * products)
-}
-
-/// What a block does to code a query.
-fn coding(dim: u64) -> Work {
-    (Work::again(4 + 4 + 4) + Work::integer(12) + Work::double(8) + Work::float(3)) * dim
-        + rotation(dim)
-        + Work::barriers(12)
-}
-
-/// What a warp does to cut a list of so many: some sixteen counts, and one move. Warps do not wait for each other meanwhile.
-fn cut(entries: u64) -> Work {
-    (Work::integer(4) + Work::again(4)) * (16 * entries) + (Work::integer(10) + Work::again(24)) * entries
-}
-
-/// What a block does to sort so many: ten instructions a pair, with a barrier after each of its rounds.
-fn sort(entries: u64) -> Work {
-    let size = entries.next_power_of_two();
-    let rounds = u64::from(size.ilog2() * (size.ilog2() + 1) / 2);
-    Work::integer(10 * rounds * size / 2) + Work::again(24 * rounds * size / 2) + Work::barriers(rounds + 4)
 }
 
 fn count_searching(case: &Case, _: &[Vec<u8>]) -> Work {
@@ -215,12 +121,11 @@ fn count_searching(case: &Case, _: &[Vec<u8>]) -> Work {
     // Products that a warp makes of its rows with a tile, each of eight queries, and tiles.
     let products = if queries > 8 { 8 } else { 1 };
     let tiles = queries.div_ceil(8 * products);
-    let pairs = block_of_pairs(dim, products) * (rows.div_ceil(32) * tiles);
-    // When the first round has filled a list, it is cut, which raises the floor so far that few follow; and at the end, with what these
-    // made of it.
+    let pairs = tile(dim, products) * (rows.div_ceil(32) * tiles);
+    let coding = coding(dim);
+    // When the first round has filled a list, which raises the floor so far that few follow, and at the end what these made of it.
     let cuts = cut(threads) + cut(4 * k);
-    // What is left over the highest floor of any share.
-    let (coding, sort) = (coding(dim), sort(4 * k));
+    let sort = sort(4 * k);
     let merge = sort + (Work::again(8) + Work::integer(20)) * (k * shares);
     let all = pairs + (coding + cuts * shares + merge) * queries;
     let least = Work::read(rows * (dim + 12) + 4 * dim * queries) + Work::write(12 * k * queries);
@@ -231,29 +136,42 @@ fn count_searching(case: &Case, _: &[Vec<u8>]) -> Work {
     Work { asked_bytes: all.asked_bytes.max(least.asked_bytes), barriers, ..all + least } + Work::launches(3)
 }
 
-fn count_cells(case: &Case, _: &[Vec<u8>]) -> Work {
-    let similarity_cells::Params { dim, cells, queries, probes, k, .. } = params(case);
-    let [dim, queries, probes, k] = [dim, queries, probes, k].map(u64::from);
-    let (cell_rows, threads) = (CELL_ROWS as u64, u64::from(similarity_cells::KERNEL.workgroup[0]));
-    let mut askers = vec![0u64; cells as usize];
-    numbers::<u32>(&case.buffers[5]).iter().for_each(|cell| askers[*cell as usize] += 1);
-    let asked: Vec<u64> = askers.into_iter().filter(|askers| *askers > 0).collect();
-    // Parts of up to 64 queries; those of few take one product.
-    let part = |askers: u64| block_of_pairs(dim, if askers > 8 { 8 } else { 1 }) * (cell_rows / 32);
-    let of_cell = |askers: &u64| part(64) * (askers / 64) + part(askers % 64) * (askers % 64).min(1);
-    let scans = asked.iter().map(of_cell).fold(Work::default(), |all, one| all + one);
-    let parts: u64 = asked.iter().map(|askers| askers.div_ceil(64)).sum();
-    // The first cell of a query fills its list; from then on few are over its floor. Lists are written and read once more.
-    let lists = cut(cell_rows) + (cut(k) + (Work::again(24) + Work::integer(30)) * k) * probes;
-    // A pair looks whether its cell was named before, and takes its place among those who ask for it.
-    let group = (Work::integer(20 + probes) + Work::again(2 * probes) + Work::atomic(2)) * probes;
-    let (coding, sort) = (coding(dim), sort(4 * k));
-    let all = scans + (coding + lists + group + sort) * queries;
-    let read = asked.len() as u64 * cell_rows * (dim + 12 + 4) + 4 * (dim + probes) * queries;
-    let least = Work::read(read) + Work::write(12 * k * queries);
-    let blocks = limits(&similarity_cells::KERNEL).resident.into();
-    let barriers = (coding.barriers + sort.barriers + 2 * (k * probes).div_ceil(threads))
-        * queries.div_ceil(blocks)
-        + (2 * cell_rows.div_ceil(threads) + 3) * parts.div_ceil(blocks);
-    Work { asked_bytes: all.asked_bytes.max(least.asked_bytes), barriers, ..all + least } + Work::launches(4)
+/// What 32 rows take that a warp multiplies with so many products of eight queries.
+pub(super) fn tile(dim: u64, products: u64) -> Work {
+    // Sixty-four codes of each: four vectors a lane with their addresses and what guards them, and of each product a vector of the
+    // queries, which stay in the first-level cache, and four instructions.
+    let chunk = Work::again(32 * 64)
+        + (Work::integer(4 * 6 + 4) + (Work::integer(3) + Work::tensor(4)) * products) * 32;
+    // What a row is worth to a query.
+    let pair = Work::integer(4) + Work::float(7);
+    chunk * dim.div_ceil(64) + Work::again(32 * 12) + Work::integer(80 * 32) + pair * (32 * 8 * products)
+}
+
+/// Coding a query.
+pub(super) fn coding(dim: u64) -> Work {
+    (Work::again(4 + 4 + 4) + Work::integer(12) + Work::double(8) + Work::float(3)) * dim
+        + rotation(dim)
+        + Work::barriers(12)
+}
+
+/// Cutting a list by some sixteen counts and one move. Warps do not wait for each other meanwhile.
+pub(super) fn cut(entries: u64) -> Work {
+    (Work::integer(4) + Work::again(4)) * (16 * entries) + (Work::integer(10) + Work::again(24)) * entries
+}
+
+/// Sorting what is left over the highest floor of all lists: by ten instructions a pair, with a barrier after each of its rounds.
+pub(super) fn sort(entries: u64) -> Work {
+    let size = entries.next_power_of_two();
+    let rounds = u64::from(size.ilog2() * (size.ilog2() + 1) / 2);
+    Work::integer(10 * rounds * size / 2) + Work::again(24 * rounds * size / 2) + Work::barriers(rounds + 4)
+}
+
+/// Codes and factors as rows of random numbers have them: the steps of a row are 1 / 63 of its largest number.
+pub(super) fn coded(draw: &mut Draw, rows: usize) -> (Vec<u32>, Vec<f32>) {
+    let byte = |draw: &mut Draw| (CODE_ZERO + draw.below(2 * CODE_MAX as usize + 1) as i32 - CODE_MAX) as u8;
+    let codes = draw.many(rows * DIM / 4, |draw| u32::from_le_bytes(std::array::from_fn(|_| byte(draw))));
+    let block = [[0.016f32; BLOCK_ROWS], [0.09; BLOCK_ROWS], [11.3; BLOCK_ROWS]];
+    let factors =
+        block.iter().flatten().copied().cycle().take(rows.next_multiple_of(BLOCK_ROWS) * 3).collect();
+    (codes, factors)
 }
