@@ -77,7 +77,7 @@ impl IndexOptions {
             linked: true,
             // Below, a card that reads 4 TB a second scans all codes in less than half a millisecond.
             pruned_min: 1 << 22,
-            // Recall of the best ten is .958 with as many of 8,192 cells of 860,000 rows, and .95 took about 190 of 2,048 to 8,192.
+            // Recall of the best ten is .958 with as many of 8,192 cells of 860,000 rows; .95 took 160 to 190 of 2,048 to 8,192.
             probes: 256,
         }
     }

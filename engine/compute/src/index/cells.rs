@@ -41,9 +41,9 @@ impl Cells {
         self.partition.as_ref()
     }
 
-    /// Bits of the rows that are in no cell; empty if all are.
+    /// Bits of the rows that are in no cell.
     pub fn tail(&self) -> &[u64] {
-        if self.tail.len() > 0 { self.tail.words() } else { &[] }
+        self.tail.words()
     }
 
     /// How many these are.

@@ -72,7 +72,7 @@ struct InCells<'a> {
     masks: Vec<Vec<u64>>,
 }
 
-/// What was listed for one query, over all shards.
+/// What was listed for one query, over all parts.
 #[derive(Clone)]
 struct Listed {
     rows: Vec<Candidate>,
@@ -133,6 +133,7 @@ pub(super) fn scan(
         }
     }
     for of in left {
+        // Of all rows, also where only some were looked at.
         let masks = asked.cells.as_ref().map_or(&asked.masks, |cells| &cells.masks);
         let mask = masks.get(of).or(masks.first()).map(Vec::as_slice);
         lists[of] = originals.scan(query(of), len, mask, search.k, search.score_min);
@@ -158,7 +159,9 @@ impl<'a> Asked<'a> {
             Among::Some(only) => (masks(Some(only)), true, None),
             Among::Cells(cells, partition, probes) => {
                 let in_cells = InCells { partition, probes, masks: masks(None) };
-                (masks(Some(cells.tail())), cells.tail_len() > 0, Some(in_cells))
+                let by_shards = cells.tail_len() > 0;
+                let of_tail = if by_shards { masks(Some(cells.tail())) } else { Vec::new() };
+                (of_tail, by_shards, Some(in_cells))
             }
         };
         Asked { queries, settlings, masks, by_shards, cells, padded }
