@@ -16,8 +16,8 @@ use crate::{Error, Result};
 use making::Making;
 pub(super) use partition::{Asked, Partition};
 
-/// A new partition is made when one in so many rows is in no cell: those are all looked at.
-const TAIL_PART: usize = 8;
+/// A new partition is made when one in so many rows is in no cell: all look at those, which should be no more work than their cells.
+const TAIL_PART: usize = 16;
 
 /// A partition, what it leaves out, and the next one while it is made.
 pub(super) struct Cells {
