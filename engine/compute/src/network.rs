@@ -19,14 +19,17 @@ mod wiring;
 pub use description::{Description, Lif, Poisson, Population, Projection, Stdp, Values, Wiring};
 pub use draw::splitmix64;
 
+use std::cell::Cell;
+
 use crate::Result;
+use crate::backend::Reads;
 use crate::buffer::Buffer;
 use crate::device::Device;
 use crate::element::Stored;
 use crate::kernel::Kernel;
 use crate::kernels::network_run::{NetworkBuffers, NetworkParams, STATE_VALUES, record};
 use crate::kernels::{network_run, network_run_f64};
-use crate::recording::Recording;
+use crate::recording::{Readback, Recording};
 use crate::simd::Real;
 use check::refused;
 pub(crate) use layout::{Layout, lay_out};
@@ -116,6 +119,16 @@ struct Buffers<T> {
     releases: Buffer<i32>,
     spikes: Buffer<u32>,
     plastic: Buffer<T>,
+}
+
+/// Where a dispatch tells who fired in its steps.
+struct Rows {
+    step: u32,
+    steps: u32,
+    /// Steps whose rows lie before the end of the ring; those of the others begin it.
+    before_end: u32,
+    /// Two a replica.
+    pieces: Vec<Readback<u32>>,
 }
 
 /// What of a description is asked for later.
@@ -221,22 +234,43 @@ impl<T: Precision> Network<T> {
         let end = self.params.step.checked_add(steps).filter(|&end| end <= STEP_END);
         let end = end.ok_or_else(|| refused("steps", format!("must not go beyond step {STEP_END}")))?;
         let mut spikes = Vec::new();
-        while self.params.step < end {
-            self.params.steps = self.rows_steps.min(end - self.params.step);
-            self.dispatch(device, &mut spikes)?;
-            self.params.step += self.params.steps;
-            if spikes.len() > SPIKES_MAX {
-                return Err(refused("steps", format!("must bring at most {SPIKES_MAX} spikes in one call")));
+        let found = Cell::new(0);
+        let mut step = self.params.step;
+        let mut pieces = std::iter::from_fn(|| {
+            if step == end || found.get() > SPIKES_MAX {
+                return None;
             }
+            let params = NetworkParams { step, steps: self.rows_steps.min(end - step), ..self.params };
+            step += params.steps;
+            Some(params)
+        });
+        let mut take = |reads: Reads, rows: Rows| {
+            self.note(&reads, &rows, &mut spikes);
+            found.set(spikes.len());
+        };
+        let outcome = if device.info().threads == 0 {
+            device.run_ahead(pieces, |_, params| Ok(self.record(params)), take)
+        } else {
+            // Rows are read while they are in a cache.
+            pieces.try_for_each(|params| {
+                let (recording, rows) = self.record(params);
+                device.run(recording).map(|reads| take(reads, rows))
+            })
+        };
+        self.params.step = step;
+        outcome?;
+        if spikes.len() > SPIKES_MAX {
+            return Err(refused("steps", format!("must bring at most {SPIKES_MAX} spikes in one call")));
         }
         Ok(spikes)
     }
 
-    fn dispatch(&self, device: &mut Device, spikes: &mut Vec<Spike>) -> Result<()> {
-        let NetworkParams { step, steps, replicas, neurons, ring_steps, .. } = self.params;
+    /// A dispatch, with where it tells who fired.
+    fn record(&self, params: NetworkParams) -> (Recording, Rows) {
+        let NetworkParams { step, steps, replicas, neurons, ring_steps, .. } = params;
         let words = neurons as usize / 32;
         let mut recording = Recording::new();
-        record(&mut recording, T::kernel(), &self.params, &self.buffers.bound());
+        record(&mut recording, T::kernel(), &params, &self.buffers.bound());
         // Rows lie in a ring: those of a run are one piece of it, or two.
         let first = step % ring_steps;
         let before_end = steps.min(ring_steps - first);
@@ -247,16 +281,22 @@ impl<T: Precision> Network<T> {
                 pieces.push(recording.read(&self.buffers.spikes, at, count as usize * words));
             }
         }
-        let reads = device.run(recording)?;
-        let rows = |replica: usize, place: u32| {
+        (recording, Rows { step, steps, before_end, pieces })
+    }
+
+    /// Adds who fired, from the rows that a dispatch left.
+    fn note(&self, reads: &Reads, rows: &Rows, spikes: &mut Vec<Spike>) {
+        let words = self.params.neurons as usize / 32;
+        let Rows { step, steps, before_end, ref pieces } = *rows;
+        let row = |replica: usize, place: u32| {
             let (piece, place) = if place < before_end { (0, place) } else { (1, place - before_end) };
             &reads.get(&pieces[2 * replica + piece])[place as usize * words..][..words]
         };
         for place in 0..steps {
-            for replica in 0..replicas {
+            for replica in 0..self.params.replicas {
                 let mut population = 0;
                 // Most words are empty, and so are most runs of them.
-                let runs = rows(replica as usize, place).chunks(EMPTY_WORDS).enumerate();
+                let runs = row(replica as usize, place).chunks(EMPTY_WORDS).enumerate();
                 for (run, words) in
                     runs.filter(|(_, words)| words.iter().fold(0, |all, bits| all | bits) != 0)
                 {
@@ -276,7 +316,6 @@ impl<T: Precision> Network<T> {
                 }
             }
         }
-        Ok(())
     }
 
     /// Place of a neuron in the arrays of one value each.
