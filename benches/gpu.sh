@@ -155,6 +155,7 @@ for device in "${devices[@]}"; do
   step "$device: opens" 5 "$binaries/hw" --nocapture devices
   step "$device: every kernel, every case" 60 "$binaries/compute-twins" --nocapture every_kernel
   step "$device: the back end" 15 "$binaries/compute-compute" "backend::$device::tests" --test-threads 1
+  step "$device: networks and searches" 15 "$binaries/compute-compute" tests::cards tests::cells --test-threads 1
   step "$device: an import and many recalls" 30 env CORTEXKG_HW_MEMORIES=4000 "$binaries/hw" --nocapture engine::an_import
   step "$device: the end of memory" 15 "$binaries/hw" --nocapture memory
 done

@@ -32,6 +32,8 @@ pub mod analytics;
 mod args;
 mod backend;
 mod buffer;
+#[cfg(test)]
+mod cards;
 mod case;
 mod code_cache;
 mod compare;

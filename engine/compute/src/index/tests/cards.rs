@@ -1,28 +1,10 @@
 //! An index on a card answers as one on the CPU does, though it has no graph.
 
 use super::*;
-use crate::Error;
+use crate::cards::cards;
 use crate::kernels::encode_rows::halves;
 
 const DIM: usize = 96;
-
-/// Cards that open here. One that is missing is printed, and fails the test if `CORTEXKG_REQUIRE_DEVICE` names it.
-pub fn cards() -> Vec<Device> {
-    let required = std::env::var("CORTEXKG_REQUIRE_DEVICE").unwrap_or_default();
-    let open = |choice: DeviceChoice| {
-        let name = choice.to_string();
-        match Device::open(&DeviceOptions { choice, software: true, ..Default::default() }) {
-            Ok(device) => Some(device),
-            Err(error @ Error::NoDevice { .. }) => {
-                assert!(!required.split(',').any(|required| required == name), "{error}");
-                println!("SKIPPED {error}");
-                None
-            }
-            Err(other) => panic!("{other}"),
-        }
-    };
-    [DeviceChoice::Wgpu, DeviceChoice::Cuda].into_iter().filter_map(open).collect()
-}
 
 /// What a search says: the way it went, and a list for each query.
 type Answer = (Way, Vec<Vec<(u32, f32)>>);

@@ -1,8 +1,8 @@
 //! Pruned scans: what they look into is all of the cells they should and what is in no cell, whatever was written while cells were made.
 
-use super::cards::cards;
 use super::truth::Truth;
 use super::*;
+use crate::cards::cards;
 use crate::kernels::encode_rows::halves;
 
 /// No multiple of what codes come in.

@@ -7,14 +7,19 @@ use crate::kernels::network_run::random_description;
 use crate::simd::Simd;
 use crate::{DeviceChoice, DeviceOptions, Draw};
 
-fn device(choice: DeviceChoice, threads: usize) -> Device {
+pub fn device(choice: DeviceChoice, threads: usize) -> Device {
     Device::open(&DeviceOptions { choice, threads, ..Default::default() }).unwrap()
 }
 
 /// Spikes, potentials and weights after so many steps, run in parts.
-type Told = (Vec<Spike>, Vec<Vec<f64>>, Vec<Vec<Learned>>);
+pub type Told = (Vec<Spike>, Vec<Vec<f64>>, Vec<Vec<Learned>>);
 
-fn told<T: Precision>(device: &mut Device, description: &Description, seeds: &[u64], parts: &[u32]) -> Told {
+pub fn told<T: Precision>(
+    device: &mut Device,
+    description: &Description,
+    seeds: &[u64],
+    parts: &[u32],
+) -> Told {
     let mut network: Network<T> = Network::build(device, description, seeds).unwrap();
     let mut spikes = Vec::new();
     for &part in parts {
