@@ -87,13 +87,7 @@ struct Search : Products {
             } else {
                 look_at<QUERIES_TILE / 8u>(tile, first + warp * WARP_ROWS);
             }
-            __syncthreads();
-            for (u32 slot = warp; slot < count; slot += WARPS) {
-                if (held[slot] > full_for(params.k)) {
-                    cut(slot);
-                }
-            }
-            __syncthreads();
+            cut_full(count, [&](u32 slot) { cut(slot); });
         }
         for (u32 slot = warp; slot < count; slot += WARPS) {
             if (held[slot] >= params.k) {

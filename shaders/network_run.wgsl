@@ -34,8 +34,9 @@ struct Params {
 @group(0) @binding(11) var<storage, read_write> scratch: array<atomic<i32>>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-// The step that is under way.
+// The step that is under way, and how many steps sums are kept of.
 var<private> now: u32;
+var<private> ring: u32;
 
 // Steps that sums are kept of: as many as spikes are pushed ahead, or one.
 fn ring_len() -> u32 {
@@ -53,7 +54,6 @@ fn learns() -> bool {
 
 // Where the sums of a step begin, by channel.
 fn sums_of(replica: u32, step: u32, channel: u32) -> u32 {
-    let ring = ring_len();
     return ((replica * ring + step % ring) * 2u + channel) * params.neurons;
 }
 
@@ -155,13 +155,14 @@ fn begin(
     @builtin(local_invocation_index) lane: u32,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
+    ring = ring_len();
     now = params.step;
     for (var replica = group.y; replica < params.replicas; replica += groups.y) {
         for (var tile = group.x; tile < params.neurons / TILE; tile += groups.x) {
             for (var channel = 0u; channel < 2u; channel++) {
                 let at = tile * TILE + lane;
                 let waits = (replica * 2u + channel) * params.neurons + at;
-                for (var ahead = 1u; ahead < ring_len(); ahead++) {
+                for (var ahead = 1u; ahead < ring; ahead++) {
                     atomicStore(&scratch[sums_of(replica, now + ahead, channel) + at], 0);
                 }
                 atomicStore(&scratch[sums_of(replica, now, channel) + at], inbox[waits]);
@@ -179,6 +180,7 @@ fn past(
     @builtin(local_invocation_index) lane: u32,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
+    ring = ring_len();
     now = params.step;
     for (var replica = group.y; replica < params.replicas; replica += groups.y) {
         for (var tile = group.x; tile < params.neurons / TILE; tile += groups.x) {
@@ -216,6 +218,7 @@ fn raise(
     @builtin(local_invocation_index) lane: u32,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
+    ring = ring_len();
     now = params.step;
     for (var replica = group.y; replica < params.replicas; replica += groups.y) {
         for (var tile = group.x; tile < params.neurons / TILE; tile += groups.x) {
@@ -255,6 +258,7 @@ fn arrive(
     @builtin(local_invocation_index) lane: u32,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
+    ring = ring_len();
     now = params.step;
     for (var replica = group.y; replica < params.replicas; replica += groups.y) {
         for (var tile = group.x; tile < params.neurons / TILE; tile += groups.x) {
@@ -424,6 +428,7 @@ fn advance(
     @builtin(local_invocation_index) lane: u32,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
+    ring = ring_len();
     let end = params.step + select(min(params.interval, params.steps), 1u, learns() || !pushes());
     for (var replica = group.y; replica < params.replicas; replica += groups.y) {
         for (var tile = group.x; tile < params.neurons / TILE; tile += groups.x) {

@@ -172,7 +172,7 @@ fn row(shape: &Shape, player: &Player, measured: &Measured) -> Vec<Value> {
 /// The folder of this machine's figures.
 fn machine(args: &MatrixArgs, players: &[Player]) -> String {
     let named = args.machine.clone();
-    let card = players.iter().rev().find(|player| player.device.info().threads == 0);
+    let card = players.iter().rev().find(|player| player.device.info().is_card());
     named.unwrap_or_else(|| {
         let name = card.or(players.first()).map_or("nothing", |player| &player.name);
         // Without the back end's name and the brackets around the rest.

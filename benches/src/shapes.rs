@@ -94,7 +94,7 @@ pub fn all() -> Vec<Shape> {
 
 /// The parameters of a case.
 fn params<P: Params>(case: &Case) -> P {
-    *bytemuck::from_bytes(bytemuck::cast_slice(&case.params))
+    P::of(&case.params)
 }
 
 /// The numbers of a binding.

@@ -188,6 +188,17 @@ struct Products : Arguments {
         }
     }
 
+    // After a round: warps cut those lists of a tile that are full.
+    template <class Cut> __device__ void cut_full(u32 count, Cut cut) const {
+        __syncthreads();
+        for (u32 slot = threadIdx.x / WARP; slot < count; slot += WARPS) {
+            if (held[slot] > full_for(params.k)) {
+                cut(slot);
+            }
+        }
+        __syncthreads();
+    }
+
     // Writes the best of a query from a list in order, ids counted from `row_base`.
     __device__ void write_best(u32 query, const List &list, u32 found, u32 row_base) const {
         for (u32 place = threadIdx.x; place < params.k; place += WORKGROUP_SIZE) {

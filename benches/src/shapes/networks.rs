@@ -1,11 +1,13 @@
 //! Spiking networks, some hundred steps of them: balanced ones of Brunel's kind, and the microcircuit.
 
 use cortexkg_compute::kernels::network_run::{
-    self, BUNDLE_WORDS, Form, NetworkParams, POPULATION_WORDS, RECIPE_WORDS, RING_WORDS_MAX,
+    self, BUNDLE_WORDS, Bundle, Form, NetworkParams, POPULATION_WORDS, Population as Record, RECIPE_WORDS,
+    RING_WORDS_MAX,
 };
 use cortexkg_compute::kernels::network_run_f64;
 use cortexkg_compute::network::known::{self, BRUNEL_NEURON};
 use cortexkg_compute::network::{Description, Population, Projection, Values, Wiring};
+use cortexkg_compute::simd::Real;
 use cortexkg_compute::{Case, Element};
 
 use super::{Shape, Size, numbers, params};
@@ -16,13 +18,6 @@ const STEPS: u32 = 200;
 const TABLES: usize = 1;
 const STARTS: usize = 2;
 const SPIKES: usize = 9;
-/// Words of a population's record, and of a bundle's.
-const CHANCES_LEN: usize = 6;
-const SOURCES: usize = 1;
-const FORM: usize = 3;
-const DELAYS_LEN: usize = 6;
-const STARTS_FIRST: usize = 7;
-const RECIPE: usize = 11;
 
 /// From small to large.
 pub fn shapes() -> Vec<Shape> {
@@ -43,11 +38,11 @@ pub fn shapes() -> Vec<Shape> {
             count,
         };
         for procedural in [false, true] {
-            let make = Box::new(move || beginning::<f32>(neurons, degree, procedural));
+            let make = Box::new(move || balanced::<f32>(neurons, degree, procedural));
             all.push(shape(&network_run::KERNEL, procedural, make));
         }
         if size < Size::Large {
-            let make = Box::new(move || beginning::<f64>(neurons, degree, false));
+            let make = Box::new(move || balanced::<f64>(neurons, degree, false));
             all.push(shape(&network_run_f64::KERNEL, false, make));
         }
     }
@@ -61,17 +56,17 @@ pub fn shapes() -> Vec<Shape> {
         item: "neuron step",
         items: neurons * u64::from(STEPS),
         workgroups_max: u64::MAX,
-        make: Box::new(move || first_steps(&microcircuit)),
+        make: Box::new(move || first_steps::<f32>(&microcircuit)),
         count,
     });
     all
 }
 
-fn first_steps(description: &Description) -> Case {
-    network_run::beginning::<f32>(description, STEPS, 2).expect("a network that keeps the rules")
+fn first_steps<T: Real>(description: &Description) -> Case {
+    network_run::beginning::<T>(description, STEPS, 2).expect("a network that keeps the rules")
 }
 
-fn beginning<T: cortexkg_compute::simd::Real>(neurons: u32, degree: u32, procedural: bool) -> Case {
+fn balanced<T: Real>(neurons: u32, degree: u32, procedural: bool) -> Case {
     let population = |name: &str, size| Population {
         name: name.to_owned(),
         size,
@@ -104,7 +99,7 @@ fn beginning<T: cortexkg_compute::simd::Real>(neurons: u32, degree: u32, procedu
         populations: vec![population("E", excitatory), population("I", neurons - excitatory)],
         projections: vec![projection(0, 0), projection(0, 1), projection(1, 0), projection(1, 1)],
     };
-    network_run::beginning::<T>(&description, STEPS, 2).expect("a network that keeps the rules")
+    first_steps::<T>(&description)
 }
 
 /// Synapses of a network: stored ones with the bytes they take, and how many are made for each neuron that fires.
@@ -123,17 +118,17 @@ impl Synapses {
         let starts: Vec<u32> = numbers(&case.buffers[STARTS]);
         let mut all = Synapses { stored: 0, bytes: 0, made_degree: 0, delays: 0 };
         let records = tables[populations as usize * POPULATION_WORDS..].chunks(BUNDLE_WORDS);
-        for record in records.take(bundles as usize) {
-            all.delays += u64::from(record[DELAYS_LEN]);
-            if record[FORM] == Form::Procedural as u32 {
-                all.made_degree += u64::from(tables[record[RECIPE] as usize + RECIPE_WORDS]);
+        for bundle in records.take(bundles as usize).map(Bundle::of) {
+            all.delays += u64::from(bundle.delays_len);
+            if bundle.form == Form::Procedural {
+                all.made_degree += u64::from(tables[bundle.recipe as usize + RECIPE_WORDS]);
                 continue;
             }
-            let rows = (record[SOURCES] * record[DELAYS_LEN]) as usize + 1;
-            let blocks = starts[record[STARTS_FIRST] as usize..].chunks(rows).take(blocks as usize);
+            let rows = (bundle.sources * bundle.delays_len) as usize + 1;
+            let blocks = starts[bundle.starts as usize..].chunks(rows).take(blocks as usize);
             let stored: u64 = blocks.map(|rows_of| u64::from(rows_of[rows - 1] - rows_of[0])).sum();
             all.stored += stored;
-            all.bytes += stored * if record[FORM] == Form::Varied as u32 { 4 } else { 2 };
+            all.bytes += stored * if bundle.form == Form::Varied { 4 } else { 2 };
         }
         // Every population has as many procedural bundles as there are populations.
         all.made_degree /= u64::from(populations);
@@ -161,8 +156,8 @@ fn count(case: &Case, played: &[Vec<u8>]) -> Work {
     };
     // Seven rounds of Philox, and a look at each chance.
     let tables: Vec<u32> = numbers(&case.buffers[TABLES]);
-    let chances =
-        tables.chunks(POPULATION_WORDS).take(populations as usize).map(|record| record[CHANCES_LEN]);
+    let records = tables.chunks(POPULATION_WORDS).take(populations as usize);
+    let chances = records.map(|record| Record::of(record).chances_len);
     let noise = chances.max().map_or(0, |chances| if chances > 0 { 70 + 2 * u64::from(chances) } else { 0 });
     // Sums, then state, drive and release.
     let neuron = Work::again(8 + 8 + 6 * width + width + 4) + arithmetic + Work::integer(50 + noise);

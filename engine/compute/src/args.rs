@@ -30,7 +30,7 @@ impl<'a> Args<'a> {
 
     /// The parameter struct.
     pub fn params<P: Params>(&self) -> P {
-        *bytemuck::from_bytes(bytemuck::cast_slice(self.params))
+        P::of(self.params)
     }
 
     /// The elements of a slot that the kernel declares `Read`. A buffer may be longer than the work: parameters

@@ -143,6 +143,13 @@ pub struct DeviceInfo {
     pub memory_bytes_max: u64,
 }
 
+impl DeviceInfo {
+    /// If it is a GPU.
+    pub fn is_card(&self) -> bool {
+        self.threads == 0
+    }
+}
+
 /// An opened back end.
 pub struct Device {
     backend: Box<dyn Backend>,

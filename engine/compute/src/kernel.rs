@@ -128,6 +128,11 @@ pub struct Field {
 pub trait Params: Pod {
     /// Its fields in order.
     const FIELDS: &'static [Field];
+
+    /// From its 4-byte words.
+    fn of(words: &[u32]) -> Self {
+        *bytemuck::from_bytes(bytemuck::cast_slice(words))
+    }
 }
 
 /// Declares the parameter struct of a kernel: `repr(C)`, 4-byte fields only, so that WGSL, CUDA and Rust agree on

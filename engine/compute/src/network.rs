@@ -154,8 +154,7 @@ impl<T: Precision> Network<T> {
     fn upload(device: &mut Device, description: &Description, layout: Layout<T>) -> Result<Self> {
         let mut params = layout.params;
         let row_bytes = (params.neurons as usize / 8) * params.replicas as usize;
-        let is_card = device.info().threads == 0;
-        let rows_bytes = if is_card { CARD_ROWS_BYTES_MAX } else { ROWS_BYTES_MAX };
+        let rows_bytes = if device.info().is_card() { CARD_ROWS_BYTES_MAX } else { ROWS_BYTES_MAX };
         let rows_steps = (rows_bytes / row_bytes).clamp(1, STEPS_MAX) as u32;
         params.ring_steps = params.horizon + rows_steps;
         let cells = params.replicas as usize * params.neurons as usize;
@@ -248,7 +247,7 @@ impl<T: Precision> Network<T> {
             self.note(&reads, &rows, &mut spikes);
             found.set(spikes.len());
         };
-        let outcome = if device.info().threads == 0 {
+        let outcome = if device.info().is_card() {
             device.run_ahead(pieces, |_, params| Ok(self.record(params)), take)
         } else {
             // Rows are read while they are in a cache.

@@ -179,8 +179,7 @@ impl<'a> Asked<'a> {
         // A batch of queries, and of their lists, must fit a buffer.
         let longest = 4 * self.padded.max(listed_max) as u64;
         let fitting = (device.info().binding_bytes_max / longest).clamp(1, u32::MAX.into()) as usize;
-        let is_card = device.info().threads == 0;
-        let together = if is_card { fitting.min(CARD_QUERIES) } else { fitting };
+        let together = if device.info().is_card() { fitting.min(CARD_QUERIES) } else { fitting };
         let in_cells = |cells: &InCells<'_>| cells.partition.queries_max(device, cells.probes, listed_max);
         let together = together.min(self.cells.as_ref().map_or(usize::MAX, in_cells));
         // The cells first, if there are any; then the shards.

@@ -175,13 +175,7 @@ pub fn record(
     let room = ids.len() >= places && scores.len() >= places && looked.len() >= query_count;
     assert!(room, "room for {places} places, this is a bug");
     let words = mask_words(graph.rows);
-    let (mask_count, mask_buffer) = match masks {
-        Masks::None => (0, graph.shard.codes.erase().stand_in(Element::U64)),
-        Masks::Shared(buffer) => (1, buffer.erase()),
-        Masks::PerQuery(buffer) => (query_count, buffer.erase()),
-    };
-    let enough = mask_count == 0 || mask_buffer.len >= mask_count * words;
-    assert!(enough, "{mask_count} masks of {words} words in {mask_buffer}, this is a bug");
+    let (mask_count, mask_buffer) = masks.bound(graph.shard, query_count, words);
     if query_count == 0 {
         return;
     }

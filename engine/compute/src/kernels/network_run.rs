@@ -139,13 +139,8 @@ pub static KERNEL: Kernel = Kernel {
     cases: cases::cases::<f32>,
 };
 
-impl NetworkParams {
-    fn of(words: &[u32]) -> Self {
-        *bytemuck::from_bytes(bytemuck::cast_slice(words))
-    }
-}
-
-/// Most words of sums that device forms keep, 64 MiB of them: what is hot of so many stays in the second cache of a card.
+/// Most words of sums that device forms keep, 64 MiB of them: of so many, those of the next steps should stay in
+/// the second cache of a card (estimated, to be measured).
 pub const RING_WORDS_MAX: u32 = 1 << 24;
 
 /// Steps that device forms keep the sums of: as many as spikes are pushed ahead, or one.

@@ -27,7 +27,7 @@ use super::shared::search_texts::{
     CUDA_LISTS, CUDA_PRODUCTS, LISTS, NUMBERS, PRODUCT, PRODUCT_BY_SUBGROUPS, QUERY_CODES, SCORES,
 };
 use super::shared::tiles;
-use super::similarity_topk::{K_MAX, Lists, Masks, mask_words};
+use super::similarity_topk::{Lists, Masks, mask_words};
 use crate::args::Args;
 use crate::buffer::Buffer;
 use crate::element::Element;
@@ -161,9 +161,8 @@ pub fn scratch_words(dim: usize, cells: usize, queries: usize, probes: usize, k:
 pub fn record(recording: &mut Recording, search: &Search<'_>, lists: &Lists<'_>) {
     let Search { cells, queries, query_count, probes, probe_count, masks, floors, k } = *search;
     let Cells { shard, names, starts, count, rows } = cells;
-    let Lists { ids, uppers, estimates } = *lists;
+    let found = lists.bound(query_count, k);
     let dim = shard.dim();
-    assert!((1..=K_MAX).contains(&k), "top {k}, this is a bug");
     assert!(
         names.len() >= shard.capacity() && starts.len() > count,
         "{count} cells in {starts:?}, this is a bug"
@@ -172,17 +171,8 @@ pub fn record(recording: &mut Recording, search: &Search<'_>, lists: &Lists<'_>)
     let asked = queries.len() >= query_count * dim && floors.len() >= query_count && probes.len() >= pairs;
     assert!(asked, "{query_count} queries of {probe_count} cells, fewer given, this is a bug");
     assert!(pairs < NO_ROW as usize, "{pairs} pairs of a query and a cell, this is a bug");
-    let places = query_count * k;
-    let room = ids.len() >= places && uppers.len() >= places && estimates.len() >= places;
-    assert!(room, "room for {places} places, this is a bug");
     let words = mask_words(rows);
-    let (mask_count, mask_buffer) = match masks {
-        Masks::None => (0, shard.codes.erase().stand_in(Element::U64)),
-        Masks::Shared(buffer) => (1, buffer.erase()),
-        Masks::PerQuery(buffer) => (query_count, buffer.erase()),
-    };
-    let enough = mask_count == 0 || mask_buffer.len >= mask_count * words;
-    assert!(enough, "{mask_count} masks of {words} words in {mask_buffer}, this is a bug");
+    let (mask_count, mask_buffer) = masks.bound(shard, query_count, words);
     if query_count == 0 {
         return;
     }
@@ -197,15 +187,10 @@ pub fn record(recording: &mut Recording, search: &Search<'_>, lists: &Lists<'_>)
     };
     let rows = [shard.codes.erase(), shard.factors.erase(), names.erase(), starts.erase()];
     let asked = [queries.erase(), probes.erase(), mask_buffer, floors.erase()];
-    let found = [ids.erase(), uppers.erase(), estimates.erase()];
     recording.dispatch(&KERNEL, &params, &[&rows[..], &asked, &found].concat());
 }
 
 impl Params {
-    fn of(words: &[u32]) -> Params {
-        *bytemuck::from_bytes(bytemuck::cast_slice(words))
-    }
-
     fn pairs(&self) -> u64 {
         u64::from(self.queries) * u64::from(self.probes)
     }

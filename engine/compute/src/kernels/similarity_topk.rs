@@ -28,7 +28,7 @@ use super::shared::search_texts::{
 };
 use super::shared::tiles;
 use crate::args::Args;
-use crate::buffer::Buffer;
+use crate::buffer::{AnyBuffer, Buffer};
 use crate::element::Element;
 use crate::kernel::{Binding, Extent, Grid, Kernel, Params as _, Tolerance};
 use crate::recording::Recording;
@@ -147,6 +147,32 @@ pub enum Masks<'a> {
     PerQuery(&'a Buffer<u64>),
 }
 
+impl Masks<'_> {
+    /// How many there are, and what is bound for them: an array of `shard` stands in where there are none.
+    pub(crate) fn bound(self, shard: &RowShard, queries: usize, words: usize) -> (usize, AnyBuffer) {
+        let (count, buffer) = match self {
+            Masks::None => (0, shard.codes.erase().stand_in(Element::U64)),
+            Masks::Shared(buffer) => (1, buffer.erase()),
+            Masks::PerQuery(buffer) => (queries, buffer.erase()),
+        };
+        let enough = count == 0 || buffer.len >= count * words;
+        assert!(enough, "{count} masks of {words} words in {buffer}, this is a bug");
+        (count, buffer)
+    }
+}
+
+impl Lists<'_> {
+    /// Holds them to so many queries; what is bound for them.
+    pub(crate) fn bound(&self, queries: usize, k: usize) -> [AnyBuffer; 3] {
+        assert!((1..=K_MAX).contains(&k), "top {k}, this is a bug");
+        let Lists { ids, uppers, estimates } = self;
+        let bound = [ids.erase(), uppers.erase(), estimates.erase()];
+        let room = bound.iter().all(|buffer| buffer.len >= queries * k);
+        assert!(room, "room for {k} places of {queries} queries, this is a bug");
+        bound
+    }
+}
+
 /// 64-bit words of a mask over `rows` rows.
 pub fn mask_words(rows: usize) -> usize {
     rows.div_ceil(64)
@@ -187,9 +213,8 @@ pub struct Lists<'a> {
 /// Records a search.
 pub fn record(recording: &mut Recording, search: &Search<'_>, lists: &Lists<'_>) {
     let Search { shard, rows, row_base, queries, query_count, masks, floors, k } = *search;
-    let Lists { ids, uppers, estimates } = *lists;
+    let found = lists.bound(query_count, k);
     let dim = shard.dim();
-    assert!((1..=K_MAX).contains(&k), "top {k}, this is a bug");
     assert!(rows <= shard.capacity(), "{rows} rows of a shard of {}, this is a bug", shard.capacity());
     assert!(row_base as u64 + rows as u64 <= u64::from(NO_ROW), "row ids over 32 bits, this is a bug");
     let asked = queries.len() >= query_count * dim && floors.len() >= query_count;
@@ -199,17 +224,8 @@ pub fn record(recording: &mut Recording, search: &Search<'_>, lists: &Lists<'_>)
         queries.erase(),
         floors.erase()
     );
-    let places = query_count * k;
-    let room = ids.len() >= places && uppers.len() >= places && estimates.len() >= places;
-    assert!(room, "room for {places} places, this is a bug");
     let words = mask_words(rows);
-    let (mask_count, mask_buffer) = match masks {
-        Masks::None => (0, shard.codes.erase().stand_in(Element::U64)),
-        Masks::Shared(buffer) => (1, buffer.erase()),
-        Masks::PerQuery(buffer) => (query_count, buffer.erase()),
-    };
-    let enough = mask_count == 0 || mask_buffer.len >= mask_count * words;
-    assert!(enough, "{mask_count} masks of {words} words in {mask_buffer}, this is a bug");
+    let (mask_count, mask_buffer) = masks.bound(shard, query_count, words);
     if query_count == 0 {
         return;
     }
@@ -223,7 +239,6 @@ pub fn record(recording: &mut Recording, search: &Search<'_>, lists: &Lists<'_>)
         mask_words: words as u32,
     };
     let (codes, factors) = (shard.codes.erase(), shard.factors.erase());
-    let found = [ids.erase(), uppers.erase(), estimates.erase()];
     recording.dispatch(
         &KERNEL,
         &params,
@@ -232,10 +247,6 @@ pub fn record(recording: &mut Recording, search: &Search<'_>, lists: &Lists<'_>)
 }
 
 impl Params {
-    fn of(words: &[u32]) -> Params {
-        *bytemuck::from_bytes(bytemuck::cast_slice(words))
-    }
-
     /// Index of the first mask word of a query, if there are masks.
     fn mask_first(&self, query: usize) -> Option<usize> {
         match self.masks {

@@ -41,7 +41,7 @@ impl<T: Real> Layout<T> {
             target_first: target.first,
             targets: target.neurons.len() as u32,
             key: wired.key_words(),
-            spares: wired.spares().into(),
+            spares: wired.spares.into(),
             weights: NO_WEIGHTS,
         };
         let degree: u32 = wired.shares().iter().map(|share| share.count).sum();

@@ -25,6 +25,8 @@ pub struct Wired<'a> {
     order: Vec<u32>,
     /// Of an out-degree, by delay.
     shares: Vec<Share>,
+    /// Of an out-degree: if no neuron is its own target.
+    pub spares: bool,
     sources: u32,
     /// Number of the first target through all populations.
     target_first: u64,
@@ -89,12 +91,12 @@ impl<'a> Wired<'a> {
         let step_ms = description.step_ms;
         let steps = |delay: f64| (delay / step_ms).round().max(1.0) as u32;
         let delays = spread(delay_ms, step_ms / 2.0, f64::INFINITY).map(steps);
-        let shares = match *wiring {
+        let (shares, spares) = match *wiring {
             Wiring::OutDegree { count, autapses, .. } => {
-                let spared = u32::from(!autapses && source == target);
-                shares(&delays, count, populations[*target].size - spared)
+                let spares = !autapses && source == target;
+                (shares(&delays, count, populations[*target].size - u32::from(spares)), spares)
             }
-            _ => Vec::new(),
+            _ => (Vec::new(), false),
         };
         Wired {
             source: *source,
@@ -106,6 +108,7 @@ impl<'a> Wired<'a> {
             wiring,
             order,
             shares,
+            spares,
             sources: populations[*source].size,
             target_first: populations[..*target].iter().map(|population| u64::from(population.size)).sum(),
             key: splitmix64(description.seed ^ splitmix64(place as u64)),
@@ -119,14 +122,9 @@ impl<'a> Wired<'a> {
 
     /// Of an out-degree: what a source has with one delay.
     pub fn fanout(&self, source: u32, share: &Share) -> Fanout {
-        let spared = if self.spares() { source } else { u32::MAX };
+        let spared = if self.spares { source } else { u32::MAX };
         let Share { delay, count, pitch, .. } = *share;
         Fanout { key: self.key_words(), source, delay, count, pitch, spared }
-    }
-
-    /// Of an out-degree: if no neuron is its own target.
-    pub fn spares(&self) -> bool {
-        matches!(self.wiring, Wiring::OutDegree { autapses: false, .. }) && self.source == self.target
     }
 
     /// What tells projections apart.
@@ -217,16 +215,19 @@ impl<'a> Wired<'a> {
 
 /// An out-degree over a number of targets, by delay: synapse k of n has the delay that (k + 1/2) / n of all are below.
 fn shares(delays: &Spread<u32>, count: u32, targets: u32) -> Vec<Share> {
-    let mut shares: Vec<Share> = Vec::new();
-    for k in 0..u64::from(count) {
-        let delay_bits = (((2 * k + 1) << 15) / u64::from(count)) as u16;
-        let delay = delays.at(0, delay_bits);
-        match shares.last_mut() {
-            Some(share) if share.delay == delay => share.count += 1,
-            _ => shares.push(Share { delay, count: 1, pitch: 0, delay_bits }),
+    let values = delays.values();
+    let (mut atom, mut before, mut shares) = (0, 0, Vec::new());
+    for run in values.chunk_by(|a, b| a == b) {
+        let delay_bits = atom as u16;
+        atom += ((run.len() << 16) / values.len()) as u64;
+        // Of 2^16 equally likely delays, so many synapses have the first `atom`.
+        let end = (atom * u64::from(count) + (1 << 15) - 1) >> 16;
+        let own = (end - before) as u32;
+        before = end;
+        if own > 0 {
+            shares.push(Share { delay: run[0], count: own, pitch: pitch(own, targets), delay_bits });
         }
     }
-    shares.iter_mut().for_each(|share| share.pitch = pitch(share.count, targets));
     shares
 }
 

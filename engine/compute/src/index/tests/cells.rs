@@ -64,7 +64,7 @@ fn with_every_cell_looked_into_no_row_is_missed() {
     for device in devices() {
         let draw = &mut Draw::new(seed());
         let clusters = Clusters::new(draw, 12, DIM);
-        let device_is_card = device.info().threads == 0;
+        let device_is_card = device.info().is_card();
         let mut parted = Parted::new(device, 600);
         let (mut made, mut making, mut meanwhile) = (0, 0, 0);
         // A card that a program plays is slow.

@@ -42,6 +42,25 @@ pub struct Population {
 }
 
 impl Population {
+    /// From the first of some words of the tables.
+    pub fn of(words: &[u32]) -> Self {
+        let &[tile_first, tile_end, refractory_steps, quanta, noise_channel, chances, chances_len] =
+            &words[..POPULATION_WORDS]
+        else {
+            unreachable!("so many words")
+        };
+        let noise_quanta = quanta as i32;
+        Population {
+            tile_first,
+            tile_end,
+            refractory_steps,
+            noise_quanta,
+            noise_channel,
+            chances,
+            chances_len,
+        }
+    }
+
     /// As it stands in the tables.
     pub fn words(&self) -> [u32; POPULATION_WORDS] {
         let Population {
@@ -103,6 +122,49 @@ pub struct Bundle {
 }
 
 impl Bundle {
+    /// From the first of some words of the tables.
+    pub fn of(words: &[u32]) -> Self {
+        let &[
+            source_first,
+            sources,
+            channel,
+            form,
+            quanta,
+            delays,
+            delays_len,
+            starts,
+            places,
+            fades,
+            turn_steps,
+            recipe,
+        ] = &words[..BUNDLE_WORDS]
+        else {
+            unreachable!("so many words")
+        };
+        let form = match form {
+            0 => Form::Uniform,
+            1 => Form::Varied,
+            2 => Form::Plastic,
+            3 => Form::Procedural,
+            other => panic!("form {other} of a bundle, this is a bug"),
+        };
+        let quanta = quanta as i32;
+        Bundle {
+            source_first,
+            sources,
+            channel,
+            form,
+            quanta,
+            delays,
+            delays_len,
+            starts,
+            places,
+            fades,
+            turn_steps,
+            recipe,
+        }
+    }
+
     /// As it stands in the tables.
     pub fn words(&self) -> [u32; BUNDLE_WORDS] {
         let Bundle {
@@ -225,21 +287,7 @@ impl<'a, T: Real> Network<'a, T> {
     }
 
     pub fn population(&self, population: usize) -> Population {
-        let words = &self.tables[population * POPULATION_WORDS..][..POPULATION_WORDS];
-        let &[tile_first, tile_end, refractory_steps, quanta, noise_channel, chances, chances_len] = words
-        else {
-            unreachable!("so many words")
-        };
-        let noise_quanta = quanta as i32;
-        Population {
-            tile_first,
-            tile_end,
-            refractory_steps,
-            noise_quanta,
-            noise_channel,
-            chances,
-            chances_len,
-        }
+        Population::of(&self.tables[population * POPULATION_WORDS..])
     }
 
     pub fn membrane(&self, population: usize) -> Membrane<T> {
@@ -259,46 +307,7 @@ impl<'a, T: Real> Network<'a, T> {
 
     pub fn bundle(&self, bundle: usize) -> Bundle {
         let first = self.params.populations as usize * POPULATION_WORDS + bundle * BUNDLE_WORDS;
-        let words = &self.tables[first..][..BUNDLE_WORDS];
-        let &[
-            source_first,
-            sources,
-            channel,
-            form,
-            quanta,
-            delays,
-            delays_len,
-            starts,
-            places,
-            fades,
-            turn_steps,
-            recipe,
-        ] = words
-        else {
-            unreachable!("so many words")
-        };
-        let form = match form {
-            0 => Form::Uniform,
-            1 => Form::Varied,
-            2 => Form::Plastic,
-            3 => Form::Procedural,
-            other => panic!("form {other} of a bundle, this is a bug"),
-        };
-        let quanta = quanta as i32;
-        Bundle {
-            source_first,
-            sources,
-            channel,
-            form,
-            quanta,
-            delays,
-            delays_len,
-            starts,
-            places,
-            fades,
-            turn_steps,
-            recipe,
-        }
+        Bundle::of(&self.tables[first..])
     }
 
     pub fn recipe(&self, bundle: &Bundle) -> Recipe {
