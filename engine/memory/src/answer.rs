@@ -156,6 +156,8 @@ pub struct Recalled {
     pub path: Vec<Step>,
     /// Duplicates of it that matched too and are not shown.
     pub duplicates: Vec<MemoryId>,
+    /// What spoke for it; asked for by `include_reasoning`.
+    pub evidence: Option<crate::retrieve::evidence::Evidence>,
 }
 
 /// Answer of retrieve_memory.

@@ -1,9 +1,12 @@
 //! Recall: seeds from words and vectors, a spiking spread over the graph, the order of first spikes.
 
-mod fuse;
+mod background;
+pub mod evidence;
 mod pagerank;
+mod pool;
 mod query;
 mod rank;
+mod succession;
 
 use crate::Error;
 use crate::answer::{Recalled, Retrieved, Step, StepNode};
@@ -12,7 +15,8 @@ use crate::request::{Retrieve, Strategy};
 use crate::resident::{Fired, Resident, SpreadLane};
 use crate::settings::{RecallSettings, TTFS_TAU_MS};
 use crate::state::{Owner, State};
-use fuse::Pool;
+use evidence::Evidence;
+use pool::Pool;
 use query::Query;
 use rank::{Ranked, collapse_duplicates};
 use rustc_hash::FxHashMap;
@@ -29,12 +33,12 @@ pub fn answer_batch(
     assert_eq!(requests.len(), vectors.len(), "a vector for each request; this is a bug");
     resident.sync(state)?;
     let queries: Vec<Query> = requests.iter().map(|request| Query::understand(state, request)).collect();
-    let pools = fuse::pools(state, resident, settings, requests, &queries, vectors)?;
+    let pools = pool::pools(state, resident, settings, requests, &queries, vectors)?;
     let lanes: Vec<Option<SpreadLane>> = requests
         .iter()
         .zip(&queries)
         .zip(&pools)
-        .map(|((request, query), pool)| {
+        .map(|((request, query), (pool, _))| {
             let few = match request.strategy {
                 Strategy::HybridApproach => usize::MAX,
                 Strategy::SpreadingActivation => settings.seeds_few,
@@ -48,10 +52,11 @@ pub fn answer_batch(
         requests.iter().any(|request| !request.tag_filter.is_empty() || request.time_range.is_some());
     let mut spikes = resident.spread(state, settings, &driven, filtered)?.into_iter();
     let mut answers = Vec::with_capacity(requests.len());
-    for (((request, query), pool), lane) in requests.iter().zip(&queries).zip(&pools).zip(&lanes) {
+    for (((request, query), (mut pool, probe)), lane) in requests.iter().zip(&queries).zip(pools).zip(&lanes) {
         let fired =
             lane.as_ref().map(|_| spikes.next().expect("a list of spikes for each lane; this is a bug"));
-        answers.push(answer(state, settings, request, query, pool, fired.as_deref(), now));
+        pool.add_fired(state, settings, &probe, fired.as_deref().unwrap_or_default());
+        answers.push(answer(state, settings, request, query, &pool, fired.as_deref(), now));
     }
     Ok(answers)
 }
@@ -99,6 +104,12 @@ fn answer(
         (Strategy::PageRank, _) => pagerank::rank(state, settings, pool, query),
         _ => rank::by(pool, |candidate| candidate.fused),
     };
+    let gathered: FxHashMap<u32, Evidence> = if request.include_reasoning {
+        let all = evidence::gather(state, query, pool, fired.unwrap_or_default());
+        all.into_iter().map(|one| (one.row, one)).collect()
+    } else {
+        FxHashMap::default()
+    };
     ranked.retain(|ranked| pool.allows(ranked.row) && ranked.score >= request.threshold);
     let shown = collapse_duplicates(state, ranked);
     let by_node: FxHashMap<u32, &Fired> =
@@ -117,6 +128,7 @@ fn answer(
             first_spike_ms,
             path: if request.include_reasoning { path(state, &by_node, row) } else { Vec::new() },
             duplicates,
+            evidence: gathered.get(&row).copied(),
         })
         .collect();
     Retrieved {
@@ -130,10 +142,11 @@ fn answer(
             .map(|entity| state.entities.get(entity.ix).name.to_string())
             .collect(),
         query_terms: query
+            .lexical
             .terms
             .iter()
-            .filter(|term| !state.lexical.rows(term).is_empty())
-            .cloned()
+            .filter(|term| !term.alternatives.is_empty())
+            .map(|term| term.text.clone())
             .collect(),
         query_times: query.times.iter().map(|span| span.text.clone()).collect(),
         nodes_fired: fired.map_or(0, <[Fired]>::len) as u32,

@@ -3,7 +3,7 @@
 //! Settings are the best of a random search on the development sets, as told in `settings`; the shape is that of
 //! HippoRAG (Gutierrez and others 2024) with subject edges, so that both methods know the same.
 
-use crate::retrieve::fuse::Pool;
+use crate::retrieve::pool::Pool;
 use crate::retrieve::query::Query;
 use crate::retrieve::rank::{Ranked, sorted};
 use crate::settings::RecallSettings;

@@ -4,8 +4,9 @@ use crate::links::is_distinctive;
 use crate::request::Retrieve;
 use crate::state::State;
 use crate::state::entities::Met;
+use crate::state::lexical::LexicalQuery;
+use crate::text::change::asks_for_past;
 use crate::text::names::names;
-use crate::text::terms::terms_of;
 use crate::text::times::{Span, spans};
 use crate::text::words::words;
 
@@ -14,12 +15,14 @@ use crate::text::words::words;
 pub struct Query {
     /// Words as they are, folded.
     pub words: Vec<String>,
-    /// Stemmed terms.
-    pub terms: Vec<String>,
+    /// What it asks for in words.
+    pub lexical: LexicalQuery,
     /// Entities of the store that it names.
     pub entities: Vec<QueryEntity>,
     /// Times that it names.
     pub times: Vec<Span>,
+    /// Whether it asks for what was, not for what is.
+    pub asks_for_past: bool,
 }
 
 /// An entity named by a query.
@@ -62,8 +65,9 @@ impl Query {
                     .then(|| QueryEntity { ix, rarity: ((memories + 1.0) / degree as f32).ln().max(0.0) })
             })
             .collect();
-        let terms = terms_of(&cut);
-        let words = cut.into_iter().map(|word| word.folded).collect();
-        Query { words, terms, entities, times: spans(&request.query) }
+        let words: Vec<String> = cut.into_iter().map(|word| word.folded).collect();
+        let lexical = state.lexical.understand(&request.query);
+        let asks_for_past = asks_for_past(&request.query);
+        Query { words, lexical, entities, times: spans(&request.query), asks_for_past }
     }
 }

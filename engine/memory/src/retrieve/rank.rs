@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use crate::answer::Role;
 use crate::ids::{MemoryId, Timestamp};
 use crate::resident::Fired;
-use crate::retrieve::fuse::{Candidate, Pool};
+use crate::retrieve::pool::{Candidate, Pool};
 use crate::retrieve::query::Query;
 use crate::retrieve::strength;
 use crate::state::graph::Side;

@@ -135,6 +135,80 @@ impl Lexical {
     }
 }
 
+/// What a query asks for in words.
+#[derive(Clone, Debug, Default)]
+pub struct LexicalQuery {
+    /// Its terms, each once.
+    pub terms: Vec<QueryTerm>,
+    /// Exact phrases, as folded words.
+    pub phrases: Vec<Vec<String>>,
+}
+
+/// One term of a query, with what may stand for it.
+#[derive(Clone, Debug, Default)]
+pub struct QueryTerm {
+    /// As asked, folded and stemmed.
+    pub text: String,
+    /// Rarity of its best alternative; of a term that nothing holds, that of none.
+    pub idf: f32,
+    /// Terms that stand for it, with what each counts, 0..=1.
+    pub alternatives: Vec<(u32, f32)>,
+}
+
+/// How a row matches a query in words.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LexicalMatch {
+    /// The row.
+    pub row: u32,
+    /// BM25.
+    pub bm25: f32,
+    /// Rarities of the terms matched, each times its weight, summed.
+    pub matched_idf: f32,
+    /// Weights of the terms matched, summed.
+    pub matched: f32,
+    /// The largest rarity matched.
+    pub rarest: f32,
+    /// Whether every phrase stands in it.
+    pub phrase: bool,
+}
+
+impl Lexical {
+    /// Takes a query apart.
+    pub fn understand(&self, query: &str) -> LexicalQuery {
+        let all = crate::text::terms::terms(query);
+        let mut terms: Vec<QueryTerm> = Vec::new();
+        let unknown = (1.0 + (self.texts as f32 + 0.5) / 0.5).ln();
+        for (term, _) in counted(&all) {
+            let alternatives: Vec<(u32, f32)> = self.by_term.get(term).map(|&ix| (ix, 1.0)).into_iter().collect();
+            terms.push(QueryTerm { text: term.to_owned(), idf: self.idf(term).unwrap_or(unknown), alternatives });
+        }
+        LexicalQuery { terms, phrases: Vec::new() }
+    }
+
+    /// Rows that hold any alternative, ascending, each once.
+    pub fn search(&self, query: &LexicalQuery) -> Vec<LexicalMatch> {
+        let pivot = self.pivot();
+        let mut found: FxHashMap<u32, LexicalMatch> = FxHashMap::default();
+        for term in &query.terms {
+            for &(ix, weight) in &term.alternatives {
+                let postings = &self.postings[ix as usize];
+                for (&row, &count) in postings.rows.iter().zip(&postings.counts) {
+                    let lengths = (f32::from(self.lens[row as usize]) / pivot).min(LENGTHS_MAX);
+                    let count = f32::from(count);
+                    let one = found.entry(row).or_insert(LexicalMatch { row, ..LexicalMatch::default() });
+                    one.bm25 += weight * term.idf * count * (K1 + 1.0) / (count + K1 * (1.0 - B + B * lengths));
+                    one.matched_idf += weight * term.idf;
+                    one.matched += weight;
+                    one.rarest = one.rarest.max(weight * term.idf);
+                }
+            }
+        }
+        let mut found: Vec<LexicalMatch> = found.into_values().collect();
+        found.sort_unstable_by_key(|one| one.row);
+        found
+    }
+}
+
 /// Distinct terms with how often each comes, in order of first appearance.
 fn counted(terms: &[String]) -> Vec<(&str, u8)> {
     let mut counts: Vec<(&str, u8)> = Vec::with_capacity(terms.len());
