@@ -19,7 +19,7 @@ use crate::record::{
     DeletedRecord, LearnedRecord, Links, ModelTag, NewContent, Record, StoredRecord, UpdatedRecord, Vector,
 };
 use crate::request::{CleanupMode, Kind};
-use crate::text::terms::terms;
+use crate::text::terms::index_terms;
 use crate::text::words::fold;
 use columns::Columns;
 use entities::Entities;
@@ -114,7 +114,7 @@ impl State {
             Record::Stored(stored) => {
                 let searched = searchable(&stored.content, stored.context.as_deref());
                 let hash = content_hash(&stored.content);
-                self.apply_stored(stored, &terms(&searched), hash, &mut applied);
+                self.apply_stored(stored, &index_terms(&searched), hash, &mut applied);
             }
             Record::Updated(updated) => self.apply_updated(updated, &mut applied),
             Record::Deleted(deleted) => self.apply_deleted(deleted, &mut applied),
@@ -204,8 +204,8 @@ impl State {
         });
         let new_searchable = self.searchable_of(row);
         if new_searchable != old_searchable {
-            self.lexical.remove(row, &terms(&old_searchable));
-            self.lexical.add(row, &terms(&new_searchable));
+            self.lexical.remove(row, &index_terms(&old_searchable));
+            self.lexical.add(row, &index_terms(&new_searchable));
         }
     }
 
@@ -228,7 +228,7 @@ impl State {
 
     fn apply_deleted(&mut self, deleted: &DeletedRecord, applied: &mut Applied) {
         let Some(row) = self.items.find(deleted.id) else { return };
-        self.lexical.remove(row, &terms(&self.searchable_of(row)));
+        self.lexical.remove(row, &index_terms(&self.searchable_of(row)));
         self.vectors.retire(row);
         self.stale_rows.push(row);
         self.unembedded.remove(&row);

@@ -1,7 +1,7 @@
 //! A text taken apart: all that can be said of it without knowing what is stored.
 
 use super::names::{Names, names};
-use super::terms::terms_of;
+use super::terms::index_terms_of;
 use super::words::{Word, words};
 use crate::state::content_hash;
 
@@ -13,7 +13,7 @@ pub struct Reading<'a> {
     pub names: Names,
     /// Its words in order.
     pub words: Vec<Word<'a>>,
-    /// Its lexical terms in order, repeats included.
+    /// What the lexical index holds of it, see [`index_terms_of`].
     pub terms: Vec<String>,
     /// Hash of the content alone, see [`content_hash`].
     pub content_hash: u64,
@@ -26,7 +26,7 @@ impl<'a> Reading<'a> {
         Reading {
             text,
             names: names(text, has_subject),
-            terms: terms_of(&words),
+            terms: index_terms_of(text, &words),
             content_hash: content_hash(content),
             words,
         }

@@ -1,10 +1,13 @@
 //! Cuts text into words with what lies between them, so that names can be told from sentences.
 //!
-//! A word is a run of letters and digits, with apostrophes inside it. Full stops after initials and common
-//! abbreviations do not end a sentence. Folding (lower case, no diacritics) happens here and nowhere else.
+//! A word is a run of letters and digits, with apostrophes inside it; in scripts without spaces a segment of
+//! `icu_segmenter`; or one picture. Full stops after initials and common abbreviations do not end a sentence.
 
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+use icu_segmenter::WordSegmenter;
+use icu_segmenter::options::WordBreakInvariantOptions;
+
+use super::chars::{Class, JOINER, class_of, is_emoji, is_flag_half, is_ignorable, is_mark, is_skin_tone};
+pub use super::fold::fold;
 
 /// What separates a word from the one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,52 +53,93 @@ impl Word<'_> {
 const ABBREVIATIONS: [&str; 16] =
     ["mr", "mrs", "ms", "dr", "st", "mt", "jr", "sr", "prof", "rev", "gen", "lt", "col", "capt", "vs", "no"];
 
-/// Lower case, compatibility forms unified, diacritics dropped, possessive ending dropped.
-pub fn fold(word: &str) -> String {
-    let mut folded = if word.is_ascii() {
-        word.to_ascii_lowercase()
-    } else {
-        word.nfkd()
-            .filter(|c| !is_combining_mark(*c))
-            .flat_map(char::to_lowercase)
-            .map(|c| if c == '’' { '\'' } else { c })
-            .collect()
-    };
-    if folded.ends_with("'s") {
-        folded.truncate(folded.len() - 2);
-    }
-    folded.retain(|c| c != '\'');
-    folded
-}
-
 /// Cuts a text into words.
 pub fn words(text: &str) -> Vec<Word<'_>> {
     let mut found: Vec<Word<'_>> = Vec::with_capacity(text.len() / 6 + 1);
     let mut gap = Gap::Sentence;
-    let mut chars = text.char_indices().peekable();
-    while let Some((start, c)) = chars.next() {
-        if !c.is_alphanumeric() {
-            gap = widen(gap, c, found.last());
-            continue;
-        }
-        let mut end = start + c.len_utf8();
-        while let Some(&(at, next)) = chars.peek() {
-            let inside =
-                next.is_alphanumeric() || is_combining_mark(next) || is_inner_apostrophe(text, at, next);
-            if !inside {
-                break;
+    let mut at = 0;
+    while let Some(c) = text[at..].chars().next() {
+        let class = class_of(c);
+        let end = match class {
+            Class::Ignorable => {
+                at += c.len_utf8();
+                continue;
             }
-            end = at + next.len_utf8();
-            chars.next();
+            Class::Other => {
+                gap = widen(gap, c, found.last());
+                at += c.len_utf8();
+                continue;
+            }
+            Class::Emoji => emoji_end(text, at),
+            _ => run_end(text, at, class),
+        };
+        let mut push = |start: usize, end: usize| {
+            let word = &text[start..end];
+            let folded = fold(word);
+            if !folded.is_empty() {
+                found.push(Word { text: word, start, folded, gap, capital: c.is_uppercase() });
+                gap = Gap::Joined;
+            }
+        };
+        match class {
+            Class::EastAsian | Class::SouthEastAsian => segments(text, at, end, push),
+            _ => push(at, end),
         }
-        let word = &text[start..end];
-        let folded = fold(word);
-        if !folded.is_empty() {
-            found.push(Word { text: word, start, folded, gap, capital: c.is_uppercase() });
-            gap = Gap::Joined;
-        }
+        at = end;
     }
     found
+}
+
+/// Where a run of one class ends, marks and invisible characters included.
+fn run_end(text: &str, start: usize, class: Class) -> usize {
+    let mut end = start;
+    for (at, c) in text[start..].char_indices().map(|(at, c)| (start + at, c)) {
+        let own = class_of(c);
+        let inside = own == class
+            || is_mark(c)
+            // A break that shows nothing still parts words where nothing else does.
+            || (own == Class::Ignorable && !(c == '\u{200b}' && class == Class::SouthEastAsian))
+            || (class == Class::Spaced && is_inner_apostrophe(text, at, c));
+        if !inside {
+            break;
+        }
+        end = at + c.len_utf8();
+    }
+    end
+}
+
+/// Where a picture ends: what it is joined with belongs to it, and so do its skin tone and its form.
+fn emoji_end(text: &str, start: usize) -> usize {
+    let mut chars = text[start..].char_indices().map(|(at, c)| (start + at, c)).peekable();
+    let Some((_, first)) = chars.next() else { return start };
+    let mut end = start + first.len_utf8();
+    let mut joined = false;
+    let mut flag = is_flag_half(first);
+    while let Some(&(at, c)) = chars.peek() {
+        let inside = is_ignorable(c)
+            || is_skin_tone(c)
+            || is_mark(c)
+            || (joined && is_emoji(c))
+            || (flag && is_flag_half(c));
+        if !inside {
+            break;
+        }
+        flag &= !is_flag_half(c);
+        joined = c == JOINER;
+        end = at + c.len_utf8();
+        chars.next();
+    }
+    end
+}
+
+/// Cuts a run of a script without spaces.
+fn segments(text: &str, start: usize, end: usize, mut push: impl FnMut(usize, usize)) {
+    let segmenter = WordSegmenter::new_auto(WordBreakInvariantOptions::default());
+    let mut from = start;
+    for to in segmenter.segment_str(&text[start..end]).skip(1).map(|to| start + to) {
+        push(from, to);
+        from = to;
+    }
 }
 
 /// An apostrophe between two letters belongs to the word.
@@ -107,8 +151,10 @@ fn is_inner_apostrophe(text: &str, at: usize, c: char) -> bool {
 fn widen(gap: Gap, c: char, last: Option<&Word<'_>>) -> Gap {
     let step = match c {
         '.' if last.is_some_and(ends_nothing) => Gap::Joined,
-        '.' | '!' | '?' | '\n' | '\r' => Gap::Sentence,
-        ',' => Gap::Comma,
+        '.' | '!' | '?' | '\n' | '\r' | '。' | '！' | '？' | '｡' | '؟' | '۔' | '।' | '॥' => {
+            Gap::Sentence
+        }
+        ',' | '、' | '，' | '،' => Gap::Comma,
         c if c.is_whitespace() => Gap::Joined,
         '-' | '‐' | '‑' | '&' | '\'' | '’' | '_' => Gap::Joined,
         _ => Gap::Phrase,
@@ -142,6 +188,15 @@ mod tests {
     }
 
     #[test]
+    fn scripts_without_spaces_are_cut_and_pictures_are_words() {
+        assert_eq!(folded("医生开了眼药水。").concat(), "医生开了眼药水");
+        assert!(folded("ฉันชอบกินข้าว").len() > 2);
+        assert_eq!(folded("3월 26일 12kg"), ["3", "월", "26", "일", "12kg"]);
+        assert_eq!(folded("🦊👩🏽\u{200d}🚒 🇩🇪🇫🇷 ok"), ["🦊", "👩🚒", "🇩🇪", "🇫🇷", "ok"]);
+        assert_eq!(folded("co\u{ad}op दिन \u{200b}x"), ["coop", "दिन", "x"]);
+    }
+
+    #[test]
     fn initials_do_not_end_sentences() {
         let text = "J. R. R. Tolkien met Dr. Who. Then, later: he left";
         let gaps: Vec<Gap> = words(text).into_iter().map(|word| word.gap).collect();
@@ -154,7 +209,21 @@ mod tests {
 
     #[test]
     fn hostile_text_is_cut_without_loss_of_place() {
-        for text in ["", "...", "\u{301}a\u{301}", "'''", "a'", "🦀x🦀", "\u{202e}abc", "x\u{0}y"] {
+        for text in [
+            "",
+            "...",
+            "\u{301}a\u{301}",
+            "'''",
+            "a'",
+            "🦀x🦀",
+            "\u{202e}abc",
+            "x\u{0}y",
+            "眼药水。",
+            "ภาษาไทย\u{200b}",
+            "👩🏽\u{200d}🚒🇩🇪🇫",
+            "\u{200b}",
+            "한국어3월",
+        ] {
             for word in words(text) {
                 assert_eq!(&text[word.start..word.start + word.text.len()], word.text);
             }
