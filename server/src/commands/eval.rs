@@ -232,11 +232,12 @@ impl Measured {
             "questions": percent["questions"],
             "questions_without_gold": dataset.without_gold,
             "texts": ingest.texts,
-            "recall": percent["recall"],
-            "all8": percent["all8"],
             "ingest_per_s": ingest.per_s(),
             "recall_ms": percentile::of(&self.times),
         });
+        for (name, value) in percent.as_object().into_iter().flatten() {
+            object[name] = value.clone();
+        }
         object[dataset.grouped] = self.score.groups();
         object
     }
