@@ -97,6 +97,7 @@ impl Cases {
     }
 
     /// As lines that `read` reads.
+    #[allow(dead_code, reason = "for what makes cases")]
     pub fn lines(&self) -> impl Iterator<Item = serde_json::Result<String>> {
         let head = serde_json::to_string(&Head { features: self.names.clone() });
         std::iter::once(head).chain(self.list.iter().map(serde_json::to_string))

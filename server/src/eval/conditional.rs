@@ -112,9 +112,9 @@ impl Problem {
             .map(|at| case.rows.iter().map(|row| f64::from(row.features[at])).sum::<f64>() / count)
             .collect();
         for row in &case.rows {
-            for at in 0..self.width {
-                let off = f64::from(row.features[at]) - means[at];
-                self.scales[at] += weight * off * off / count;
+            for ((&value, mean), scale) in row.features.iter().zip(&means).zip(&mut self.scales) {
+                let off = f64::from(value) - mean;
+                *scale += weight * off * off / count;
                 self.values.push(off as f32);
             }
         }

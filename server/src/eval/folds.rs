@@ -73,7 +73,7 @@ pub fn by_set(held: &[Held<Score>]) -> Vec<(String, Score)> {
     for held in held {
         match sums.last_mut().filter(|(set, _)| *set == held.set) {
             Some((_, sum)) => sum.merge(&held.judged),
-            None => sums.push((held.set.clone(), held.judged.clone())),
+            None => sums.push((held.set.clone(), held.judged)),
         }
     }
     sums
