@@ -3,10 +3,12 @@
 //!
 //! Fields of `--json`:
 //!   cases, features, weights {NAME: weight}, standard {NAME: weight}, loss,
-//!   answers {weights [top, lead], bias, auc, error, brier, bins}: is the best memory of a question an answer at all? From its
-//!   score and its lead over the second, judged on what was held out where something was;
+//!   answers {weights [top, lead], bias, auc, error, brier, bins} or null: is the best memory of a question an answer at all? From
+//!   its score and its lead over the second, over the sets that ask what cannot be answered; with --cross the scores are of
+//!   what was held out, while these three numbers are fitted on all of them;
 //!   held [{set, fold, trained_on, ..score}] and sets {NAME: score} (with --cross).
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::PathBuf;
@@ -39,6 +41,9 @@ pub struct FitArgs {
     /// Feature whose weight may not be negative; may be repeated.
     #[arg(long, value_name = "FEATURE")]
     non_negative: Vec<String>,
+    /// Fit the chance of an answer as if questions with and without one were equally many.
+    #[arg(long)]
+    balanced: bool,
     /// Print one JSON object on standard output and nothing else.
     #[arg(long)]
     json: bool,
@@ -47,7 +52,7 @@ pub struct FitArgs {
 /// What a fold came to.
 struct Judged {
     score: Score,
-    /// Top score and lead of every case, and whether the case can be answered.
+    /// Top score and lead of every case, and whether the case can be answered; where the set asks both kinds.
     seen: Vec<Seen>,
 }
 
@@ -66,22 +71,24 @@ pub fn run(args: &FitArgs) -> anyhow::Result<ExitCode> {
     let all: Vec<&Case> = cases.list.iter().collect();
     let model = conditional::fit(&all, &settings);
     ensure!(!model.weights.is_empty(), "no case has both gold and something else to tell it from");
-    let mut seen = seen(&model, &all);
+    let both: BTreeSet<&str> =
+        all.iter().filter(|case| !case.answerable).map(|case| case.set.as_str()).collect();
+    let mut seen = seen(&model, &all, &both);
     let mut held = Vec::new();
     if let Some(by) = args.cross {
         let fit = |training: &[&Case]| conditional::fit(training, &settings);
         let judged = folds::leave_one_out(&cases.list, by, fit, |model, tested| Judged {
             score: folds::score(tested, |row| model.score(row)),
-            seen: self::seen(model, tested),
+            seen: self::seen(model, tested, &both),
         });
         seen = judged.iter().flat_map(|held| held.judged.seen.clone()).collect();
         held = judged.into_iter().map(scored).collect();
     }
-    let answers = Answers::of(&seen);
+    let answers = Answers::of(&seen, args.balanced);
     if args.json {
-        print_json(&as_json(&cases, &model, &answers, &held))?;
+        print_json(&as_json(&cases, &model, answers.as_ref(), &held))?;
     } else {
-        print(&told(&cases, &model, &answers, &held))?;
+        print(&told(&cases, &model, answers.as_ref(), &held))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -99,7 +106,8 @@ fn scored(held: Held<Judged>) -> Held<Score> {
     Held { set, fold, trained_on, cases, judged: judged.score }
 }
 
-fn seen(model: &Model, cases: &[&Case]) -> Vec<Seen> {
+/// Of cases of the sets `both`.
+fn seen(model: &Model, cases: &[&Case], both: &BTreeSet<&str>) -> Vec<Seen> {
     let of = |case: &&Case| {
         let mut scores: Vec<f64> = case.rows.iter().map(|row| model.score(&row.features)).collect();
         scores.sort_by(|a, b| b.total_cmp(a));
@@ -107,7 +115,7 @@ fn seen(model: &Model, cases: &[&Case]) -> Vec<Seen> {
         let lead = scores.get(1).map_or(0.0, |second| top - second);
         Some(Seen { inputs: vec![top, lead], is: case.answerable })
     };
-    cases.iter().filter_map(of).collect()
+    cases.iter().filter(|case| both.contains(case.set.as_str())).filter_map(of).collect()
 }
 
 /// Whether a question can be answered, told by its best memories.
@@ -118,11 +126,20 @@ struct Answers {
 }
 
 impl Answers {
-    fn of(seen: &[Seen]) -> Answers {
-        let model = calibrate::fit(seen, &calibrate::Settings::balanced(seen.iter()));
+    /// None where nothing was asked that cannot be answered.
+    fn of(seen: &[Seen], balanced: bool) -> Option<Answers> {
+        if seen.is_empty() {
+            return None;
+        }
+        let settings = if balanced {
+            calibrate::Settings::balanced(seen.iter())
+        } else {
+            calibrate::Settings::default()
+        };
+        let model = calibrate::fit(seen, &settings);
         let chances: Vec<(f64, bool)> = seen.iter().map(|row| (model.chance(&row.inputs), row.is)).collect();
         let reliability = Reliability::of(&chances, BINS);
-        Answers { auc: auc(chances.into_iter()), reliability, model }
+        Some(Answers { auc: auc(chances.into_iter()), reliability, model })
     }
 
     fn as_json(&self) -> Value {
@@ -134,7 +151,7 @@ impl Answers {
     }
 }
 
-fn as_json(cases: &Cases, model: &Model, answers: &Answers, held: &[Held<Score>]) -> Value {
+fn as_json(cases: &Cases, model: &Model, answers: Option<&Answers>, held: &[Held<Score>]) -> Value {
     let named = |weights: &[f64]| -> Map<String, Value> {
         cases.names.iter().zip(weights).map(|(name, &weight)| (name.clone(), json!(weight))).collect()
     };
@@ -144,7 +161,7 @@ fn as_json(cases: &Cases, model: &Model, answers: &Answers, held: &[Held<Score>]
         "weights": named(&model.weights),
         "standard": named(&model.standard),
         "loss": model.loss,
-        "answers": answers.as_json(),
+        "answers": answers.map(Answers::as_json),
     });
     if !held.is_empty() {
         let fold = |held: &Held<Score>| {
@@ -161,7 +178,7 @@ fn as_json(cases: &Cases, model: &Model, answers: &Answers, held: &[Held<Score>]
     object
 }
 
-fn told(cases: &Cases, model: &Model, answers: &Answers, held: &[Held<Score>]) -> String {
+fn told(cases: &Cases, model: &Model, answers: Option<&Answers>, held: &[Held<Score>]) -> String {
     let mut text = format!("{} cases, loss {:.4}\n", cases.list.len(), model.loss);
     text.push_str(&format!("{:<36}{:>14}{:>10}\n", "feature", "weight", "standard"));
     for ((name, weight), standard) in cases.names.iter().zip(&model.weights).zip(&model.standard) {
@@ -171,12 +188,9 @@ fn told(cases: &Cases, model: &Model, answers: &Answers, held: &[Held<Score>]) -
         text.push('\n');
         text.push_str(&folds::table(held));
     }
-    if let Some(auc) = answers.auc {
-        text.push_str(&format!(
-            "\nanswerable or not: area {:.1}\n{}",
-            percent(auc),
-            answers.reliability.table()
-        ));
+    if let Some(answers) = answers {
+        let area = answers.auc.map_or(String::new(), |auc| format!(", area {:.1}", percent(auc)));
+        text.push_str(&format!("\nanswerable or not{area}\n{}", answers.reliability.table()));
     }
     text
 }
