@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     bench, bench_allocation, bench_search, bench_spiking, bench_spread, config, doctor, eval,
-    eval_allocation, export, health, import, mcp, model, recall, reembed, simulate, verify,
+    eval_allocation, eval_everyday, eval_fit, export, health, import, mcp, model, recall, reembed, simulate,
+    verify,
 };
 use crate::settings::{Device, Flag, Settings};
 use crate::{serve, telemetry};
@@ -104,8 +105,12 @@ pub struct JsonArgs {
 enum EvalCommand {
     /// Recall@k of gold passages or evidence turns, through the real engine.
     Retrieval(eval::RetrievalArgs),
+    /// Worlds of everyday memory, asked as a client does who says nothing.
+    Everyday(eval_everyday::EverydayArgs),
     /// How well a new text is told to be the same, an update, related or new, beside thresholds of cosine similarity.
     Allocation(eval_allocation::AllocationArgs),
+    /// Fit the weights of a linear scorer on cases, and judge it on what was held out.
+    Fit(eval_fit::FitArgs),
 }
 
 #[derive(Subcommand)]
@@ -138,7 +143,9 @@ impl Cli {
             Command::Export(args) => export::run(settings, &args),
             Command::Verify(args) => verify::run(&settings, args.json),
             Command::Eval(EvalCommand::Retrieval(args)) => eval::run(&settings, &args),
+            Command::Eval(EvalCommand::Everyday(args)) => eval_everyday::run(&settings, &args),
             Command::Eval(EvalCommand::Allocation(args)) => eval_allocation::run(&settings, &args),
+            Command::Eval(EvalCommand::Fit(args)) => eval_fit::run(&args),
             Command::Bench(BenchCommand::Ingest(args)) => bench::ingest(&settings, &args),
             Command::Bench(BenchCommand::Recall(args)) => bench::recall(&settings, &args),
             Command::Bench(BenchCommand::Allocation(args)) => bench_allocation::run(&settings, &args),

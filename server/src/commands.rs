@@ -9,6 +9,8 @@ pub mod config;
 pub mod doctor;
 pub mod eval;
 pub mod eval_allocation;
+pub mod eval_everyday;
+pub mod eval_fit;
 pub mod export;
 pub mod health;
 pub mod import;

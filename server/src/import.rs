@@ -1,5 +1,7 @@
 //! Files to memories. Each format is one reader that turns a file into rows to store; none of them touches the engine.
 
+pub mod documents;
+pub mod front_matter;
 pub mod identity;
 pub mod jsonl;
 pub mod markdown;

@@ -79,18 +79,22 @@ where
     }
 
     fn take_answer(&mut self) -> anyhow::Result<()> {
-        let Some(Batch { rows, stores, mut ticket }) = self.in_flight.pop_front() else { return Ok(()) };
-        let answers = loop {
-            match ticket.wait() {
-                Ok(answers) => break answers,
-                Err(Error::Overloaded { retry_after_ms, .. }) => {
-                    thread::sleep(Duration::from_millis(retry_after_ms.max(1)));
-                    ticket = self.engine.store_batch(stores.clone(), Call::default());
-                }
-                Err(error) => return Err(error.into()),
-            }
-        };
+        let Some(Batch { rows, stores, ticket }) = self.in_flight.pop_front() else { return Ok(()) };
+        let answers = settle(ticket, || self.engine.store_batch(stores.clone(), Call::default()))?;
         assert_eq!(answers.len(), rows.len(), "every row of a batch has an answer; this is a bug");
         rows.into_iter().zip(answers).try_for_each(|(row, answer)| (self.answered)(row, answer))
+    }
+}
+
+/// Waits for an answer, and asks `again` for as long as the queue is full.
+pub fn settle<T>(mut ticket: Ticket<T>, again: impl Fn() -> Ticket<T>) -> Result<T, Error> {
+    loop {
+        match ticket.wait() {
+            Err(Error::Overloaded { retry_after_ms, .. }) => {
+                thread::sleep(Duration::from_millis(retry_after_ms.max(1)));
+                ticket = again();
+            }
+            other => return other,
+        }
     }
 }

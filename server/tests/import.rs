@@ -98,3 +98,82 @@ fn a_killed_import_is_finished_by_starting_it_again() {
     let report = place.run(&["verify", "--json"]).code(0).json();
     assert_eq!((&report["memories"], &report["ok"]), (&count.into(), &true.into()));
 }
+
+/// What `recall` shows, best first.
+fn recalled(place: &Place, query: &str) -> Vec<String> {
+    let found = place.run(&["recall", query, "--threshold", "0", "--json"]).code(0).json();
+    let memories = found["memories"].as_array().unwrap();
+    memories.iter().map(|memory| memory["content"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_note_that_changed_is_brought_up_to_date() {
+    let place = Place::new();
+    place.write("n.md", "# Plan\nThe launch is on May 4.\n\n## Guests\nNora comes.\n\n## Food\nSoup.\n");
+    let first = place.run(&["import", "n.md", "--json"]).code(0).json();
+    assert_eq!((&first["stored"], &first["updated"]), (&3.into(), &0.into()), "{first}");
+
+    place
+        .write("n.md", "# Plan\nThe launch is on June 9.\n\n## Guests\nNora comes.\n\n## Music\nA fiddle.\n");
+    let second = place.run(&["import", "n.md", "./n.md", "--json"]).code(0).json();
+    let of = |name: &str| second[name].as_u64().unwrap();
+    assert_eq!((of("items"), of("files")), (3, 1), "{second}");
+    assert_eq!((of("stored"), of("repeated"), of("updated"), of("removed")), (1, 1, 1, 1), "{second}");
+    let shown = recalled(&place, "When is the launch?");
+    assert_eq!(shown[0], "Plan\nThe launch is on June 9.");
+    assert!(!shown.iter().any(|content| content.contains("May 4") || content.contains("Soup")), "{shown:?}");
+
+    let third = place.run(&["import", "n.md", "--json"]).code(0).json();
+    assert_eq!((&third["repeated"], &third["stored"], &third["updated"]), (&3.into(), &0.into(), &0.into()));
+    // What comes back is stored again.
+    place.write("n.md", "# Plan\nThe launch is on June 9.\n\n## Food\nSoup.\n");
+    let fourth = place.run(&["import", "n.md", "--json"]).code(0).json();
+    assert_eq!((&fourth["stored"], &fourth["removed"]), (&1.into(), &2.into()), "{fourth}");
+    assert!(recalled(&place, "food").contains(&"Plan > Food\nSoup.".to_owned()));
+    assert_eq!(place.run(&["verify", "--json"]).code(0).json()["ok"], true);
+}
+
+#[test]
+fn a_document_that_cannot_be_read_keeps_what_it_said() {
+    let place = Place::new();
+    let path = place.write("n.txt", "The launch is on May 4.");
+    place.run(&["import", "n.txt"]).code(0);
+    std::fs::write(path, b"The launch \xff").unwrap();
+    let second = place.run(&["import", "n.txt", "--json"]).code(1).json();
+    assert_eq!((&second["failed_count"], &second["removed"]), (&1.into(), &0.into()), "{second}");
+    assert!(recalled(&place, "When is the launch?")[0].contains("May 4"));
+}
+
+#[test]
+fn front_matter_and_drawn_lines_are_told_apart() {
+    let place = Place::new();
+    place.write("l.md", "---\n**ORVELL & SONS**\nSolicitor Pim Orvell, 4 Quay Road\n---\n\n# Demand\nPay 900 euros by June.\n");
+    place.write(
+        "f.md",
+        "---\ntitle: Only meta\ndescription: The kiln is in shed four.\ntags: [clay]\naliases: [oven]\n---\n",
+    );
+    place.write("k.md", "\u{feff}---\r\ntitle: Kiln notes\r\n---\r\n# Schedule\r\nRamp to 600 degrees.\r\n");
+    let summary = place.run(&["import", "l.md", "f.md", "k.md", "--json"]).code(0).json();
+    assert_eq!(summary["stored"], 4, "{summary}");
+    assert!(recalled(&place, "Pim Orvell")[0].contains("4 Quay Road"));
+    assert!(
+        recalled(&place, "Ramp to 600 degrees")
+            .contains(&"Kiln notes > Schedule\nRamp to 600 degrees.".into())
+    );
+    let tagged = place.run(&["recall", "Where is the oven?", "--tag", "clay", "--threshold", "0", "--json"]);
+    let tagged = tagged.code(0).json();
+    assert_eq!(tagged["memories"][0]["content"], "Only meta\nThe kiln is in shed four.\naliases: oven");
+    assert_eq!(tagged["memories"][0]["tags"], serde_json::json!(["clay"]));
+}
+
+#[test]
+fn a_settings_file_is_one_refusal_and_a_chat_keeps_its_speakers() {
+    let place = Place::new();
+    place.write("in/p.json", "{\n  \"name\": \"x\"\n}\n");
+    place.write("in/openai.jsonl", "{\"role\":\"user\",\"content\":\"What is a lathe?\"}\n");
+    let summary = place.run(&["import", "in", "--json"]).code(1).json();
+    assert_eq!((&summary["failed_count"], &summary["stored"]), (&1.into(), &1.into()), "{summary}");
+    assert_eq!(summary["failed"][0]["field"], "file");
+    assert!(summary.get("ignored_fields").is_none(), "{summary}");
+    assert_eq!(recalled(&place, "lathe"), ["user: What is a lathe?"]);
+}

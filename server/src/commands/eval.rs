@@ -1,33 +1,44 @@
-//! `cortexkg eval retrieval`: recall@k on a data set, through the real engine in a temporary folder.
+//! `cortexkg eval retrieval`: how much of the gold of data sets is recalled, through the real engine in a temporary folder.
+//!
+//! Fields of `--json` for one set and one method (percent unless said):
+//!   dataset, set, method, embedder, threshold, questions, questions_without_gold, texts, recall {"2", "5", "10", "20"}, all5,
+//!   all8, all10, any1, mrr, ingest_per_s, recall_ms {p50, p99}, by_type or by_category {KIND: the same shares},
+//!   by_session {questions, any {"1", "5", "10"}, mrr} (conversations)
+//! `--method all` lists the methods of a set under `methods`, several sets stand under `sets`, and both together bring
+//!   compared [{against, over, questions, r5, r10, any1: {mean, low}}]: the product's default less another, `eval/paired.rs`
 
-use std::collections::HashMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use clap::{Args, ValueEnum};
-use cortexkg_engine::request::{Retrieve, Store, Strategy};
-use cortexkg_engine::{Call, MemoryId, RecallSettings};
+use clap::Args;
+use cortexkg_engine::request::{Retrieve, Store};
+use cortexkg_engine::{Call, RecallSettings};
 use serde_json::{Value, json};
 
 use super::{print, print_json};
 use crate::engine::Engine;
-use crate::eval::dataset::{Corpus, Dataset};
-use crate::eval::score::{DEPTHS, Grouped};
-use crate::import::jsonl::{Lines, Reader};
-use crate::percentile::{self, round};
-use crate::pipeline::Pipeline;
+use crate::eval::dataset::{Corpus, Dataset, Question};
+use crate::eval::ingest::{Ingest, Texts};
+use crate::eval::method::Method;
+use crate::eval::noise;
+use crate::eval::paired::{self, Asked, Compared};
+use crate::eval::score::{DEPTHS, Found, Grouped, Score};
+use crate::eval::sessions::{BySession, Sessions};
+use crate::percentile;
 use crate::settings::Settings;
+use crate::whole_file;
 
 /// Arguments of `eval retrieval`.
 #[derive(Args)]
 pub struct RetrievalArgs {
-    /// Questions over passages or conversations (.json or .json.gz).
-    #[arg(long, value_name = "FILE")]
-    dataset: PathBuf,
-    /// How to rank; all measures every one over one ingest.
-    #[arg(long, value_enum, default_value_t = Method::Spread)]
+    /// Questions over passages or conversations, or worlds of everyday memory (.json or .json.gz); one or several.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    dataset: Vec<PathBuf>,
+    /// How to rank; all measures every one over one ingest, and compares them question by question.
+    #[arg(long, value_enum, default_value_t = Method::DEFAULT)]
     method: Method,
     /// Embedding model: default, http, a name that `model add` knows, or a folder.
     #[arg(long, value_name = "MODEL")]
@@ -38,115 +49,73 @@ pub struct RetrievalArgs {
     /// Numbers of recall to try instead of the product's, as TOML; absent ones stay.
     #[arg(long, value_name = "FILE.toml")]
     recall: Option<PathBuf>,
+    /// Ask with the threshold of a client that names none, instead of 0.
+    #[arg(long)]
+    defaults: bool,
+    /// Write every question with the ranks of its gold, as JSON lines.
+    #[arg(long, value_name = "OUT.jsonl")]
+    questions: Option<PathBuf>,
     /// Print one JSON object on standard output and nothing else.
     #[arg(long)]
     json: bool,
 }
 
-/// Rankings that are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Method {
-    /// Cosine similarity alone.
-    Dense,
-    /// BM25 alone.
-    Bm25,
-    /// Lexical and vector similarity summed, without the graph.
-    Hybrid,
-    /// Spiking spread from lexical and vector seeds: the product's default.
-    Spread,
-    /// Personalised PageRank over the same graph and seeds.
-    Ppr,
-    /// Entities shared with the query.
-    Structural,
-    /// Drawn towards the times that the query names.
-    Temporal,
-    /// Spread from the few strongest seeds.
-    Activation,
-    /// Every one of them.
-    All,
-}
-
-impl Method {
-    const EACH: [Method; 8] = [
-        Method::Dense,
-        Method::Bm25,
-        Method::Hybrid,
-        Method::Spread,
-        Method::Ppr,
-        Method::Structural,
-        Method::Temporal,
-        Method::Activation,
-    ];
-
-    fn strategy(self) -> Strategy {
-        match self {
-            Method::Dense => Strategy::SemanticSimilarity,
-            Method::Bm25 => Strategy::Lexical,
-            Method::Hybrid => Strategy::Fused,
-            Method::Spread => Strategy::HybridApproach,
-            Method::Ppr => Strategy::PageRank,
-            Method::Structural => Strategy::StructuralMatching,
-            Method::Temporal => Strategy::TemporalProximity,
-            Method::Activation => Strategy::SpreadingActivation,
-            Method::All => unreachable!("all is taken apart before; this is a bug"),
-        }
-    }
-
-    fn word(self) -> String {
-        format!("{self:?}").to_lowercase()
-    }
-}
-
-/// What one method found.
+/// What one method found in one set.
 struct Measured {
     method: Method,
     score: Grouped,
+    by_session: BySession,
+    /// In the order of questions.
+    found: Vec<Found>,
     times: Vec<Duration>,
 }
 
-/// What storing took, over all stores.
-#[derive(Default)]
-struct Ingest {
-    texts: u64,
-    time: Duration,
-    embedder: String,
+/// One set, measured.
+struct Set {
+    dataset: Dataset,
+    ingest: Ingest,
+    methods: Vec<Measured>,
 }
 
-/// Which text a memory is: the number of the first text that reads the same, since a text stored twice is shown once.
-type Texts = HashMap<MemoryId, usize>;
-
-/// The number of a text that is gold to no question.
-const NO_TEXT: usize = usize::MAX;
+/// How all sets are asked.
+struct Plan {
+    settings: Settings,
+    noise: Vec<Store>,
+    recall: RecallSettings,
+    methods: Vec<Method>,
+    threshold: f32,
+}
 
 /// Stores, asks, scores.
 pub fn run(settings: &Settings, args: &RetrievalArgs) -> anyhow::Result<ExitCode> {
-    let dataset = Dataset::read(&args.dataset)?;
     let mut settings = settings.clone();
     if let Some(embedder) = &args.embedder {
         settings.neural_networks.model.clone_from(embedder);
     }
-    let noise = args.noise.as_deref().map(noise).transpose()?.unwrap_or_default();
-    let recall = args.recall.as_deref().map(recall_settings).transpose()?.unwrap_or_default();
-    let methods = if args.method == Method::All { Method::EACH.to_vec() } else { vec![args.method] };
-    let mut measured: Vec<_> = methods
+    let plan = Plan {
+        settings,
+        noise: args.noise.as_deref().map(noise::read).transpose()?.unwrap_or_default(),
+        recall: args.recall.as_deref().map(recall_settings).transpose()?.unwrap_or_default(),
+        methods: args.method.each(),
+        threshold: if args.defaults { Retrieve::default().threshold } else { 0.0 },
+    };
+    let datasets = args.dataset.iter().map(|path| Dataset::read(path)).collect::<anyhow::Result<Vec<_>>>()?;
+    let mut lines = Vec::new();
+    let sets: Vec<Set> = datasets
         .into_iter()
-        .map(|method| Measured { method, score: Grouped::default(), times: Vec::new() })
-        .collect();
-    let mut ingest = Ingest::default();
-    for corpus in &dataset.stores {
-        let engine = Engine::open_to_measure(&settings, recall.clone())?;
-        let texts = ingest.store(&engine, settings.performance.batch_size, &noise, corpus)?;
-        for method in &mut measured {
-            method.ask(&engine, corpus, &texts)?;
-        }
+        .map(|dataset| plan.measure(dataset, &mut lines))
+        .collect::<anyhow::Result<_>>()?;
+    if let Some(path) = &args.questions {
+        let write = |out: &mut std::io::BufWriter<&std::fs::File>| -> std::io::Result<()> {
+            lines.iter().try_for_each(|line| writeln!(out, "{line}"))
+        };
+        whole_file::write(path, write).with_context(|| format!("{}", path.display()))?;
     }
-    if !args.json {
-        print(&table(&dataset, &ingest, &measured))?;
-    } else if args.method == Method::All {
-        let methods: Vec<_> = measured.iter().map(|method| method.as_json(&dataset, &ingest)).collect();
-        print_json(&json!({ "dataset": dataset.name, "embedder": ingest.embedder, "methods": methods }))?;
+    let compared = compared(&sets);
+    if args.json {
+        print_json(&as_json(&sets, &compared, args.method == Method::All, &plan))?;
     } else {
-        print_json(&measured[0].as_json(&dataset, &ingest))?;
+        print(&told(&sets, &compared))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -156,113 +125,184 @@ fn recall_settings(path: &Path) -> anyhow::Result<RecallSettings> {
     toml::from_str(&text).with_context(|| format!("{}", path.display()))
 }
 
-fn noise(path: &Path) -> anyhow::Result<Vec<Store>> {
-    let file = std::fs::File::open(path).with_context(|| format!("{}", path.display()))?;
-    let mut stores = Vec::new();
-    Lines::Memories(Reader::new(path)).read(std::io::BufReader::new(file), &mut |row| match row {
-        Ok(row) => {
-            stores.push(row.store);
-            Ok(())
+impl Plan {
+    fn measure(&self, dataset: Dataset, lines: &mut Vec<Value>) -> anyhow::Result<Set> {
+        let new = |&method: &Method| Measured {
+            method,
+            score: Grouped::default(),
+            by_session: BySession::default(),
+            found: Vec::new(),
+            times: Vec::new(),
+        };
+        let mut methods: Vec<_> = self.methods.iter().map(new).collect();
+        let mut ingest = Ingest::default();
+        for corpus in &dataset.stores {
+            let engine = Engine::open_to_measure(&self.settings, self.recall.clone())?;
+            let batch_len = self.settings.performance.batch_size;
+            let texts = ingest.store(&engine, batch_len, &self.noise, corpus)?;
+            let sessions = Sessions::of(corpus);
+            for method in &mut methods {
+                for question in &corpus.questions {
+                    let shown = method.ask(&engine, question, &texts, self.threshold)?;
+                    method.by_session.add(&sessions, &question.gold, &shown);
+                    lines.push(line(&dataset, question, method.method, &shown));
+                }
+            }
         }
-        Err(refusal) => anyhow::bail!("{}: {}: {}", path.display(), refusal.field, refusal.rule),
-    })?;
-    Ok(stores)
+        Ok(Set { dataset, ingest, methods })
+    }
 }
 
-impl Ingest {
-    fn store(
-        &mut self,
-        engine: &Engine,
-        batch_len: u32,
-        noise: &[Store],
-        corpus: &Corpus,
-    ) -> anyhow::Result<Texts> {
-        let first = corpus.first_of_equal();
-        let numbers: HashMap<&str, usize> =
-            corpus.texts.iter().zip(first).map(|(text, first)| (text.content.as_str(), first)).collect();
-        // Unrelated texts come first; they have no number, unless one reads like a text of the corpus after all.
-        let rows = noise.iter().chain(&corpus.texts);
-        let rows = rows.map(|text| (numbers.get(text.content.as_str()).copied().unwrap_or(NO_TEXT), text));
-        let mut texts = Texts::new();
-        let begun = Instant::now();
-        let mut pipeline = Pipeline::new(engine, batch_len, |number: usize, answer| {
-            texts.insert(answer.context("a text was refused")?.id, number);
-            Ok(())
-        });
-        for (number, store) in rows {
-            pipeline.push(number, store.clone())?;
-        }
-        pipeline.finish()?;
-        self.time += begun.elapsed();
-        self.texts += (noise.len() + corpus.texts.len()) as u64;
-        self.embedder = engine.health().model;
-        Ok(texts)
-    }
-
-    fn per_s(&self) -> f64 {
-        round(self.texts as f64 / self.time.as_secs_f64(), 1)
-    }
+/// One question for those who look into why.
+fn line(dataset: &Dataset, question: &Question, method: Method, shown: &[usize]) -> Value {
+    let rank = |gold: &usize| shown.iter().position(|shown| shown == gold).map(|rank| rank + 1);
+    json!({
+        "set": dataset.set,
+        "fold": question.fold,
+        "kind": question.group,
+        "question": question.text,
+        "method": method.word(),
+        "gold": question.gold,
+        "ranks": question.gold.iter().map(rank).collect::<Vec<_>>(),
+    })
 }
 
 impl Measured {
-    fn ask(&mut self, engine: &Engine, corpus: &Corpus, texts: &Texts) -> anyhow::Result<()> {
-        for question in &corpus.questions {
-            let request = Retrieve {
-                query: question.text.clone(),
-                limit: DEPTHS[DEPTHS.len() - 1] as u32,
-                threshold: 0.0,
-                strategy: self.method.strategy(),
-                ..Retrieve::default()
-            };
-            let begun = Instant::now();
-            let found = engine.retrieve(request, Call::default()).wait()?;
-            self.times.push(begun.elapsed());
-            let shown: Vec<usize> = found.memories.iter().map(|shown| texts[&shown.memory.id]).collect();
-            self.score.add(&question.group, &question.gold, &shown);
-        }
-        Ok(())
+    /// Numbers of the texts shown.
+    fn ask(
+        &mut self,
+        engine: &Engine,
+        question: &Question,
+        texts: &Texts,
+        threshold: f32,
+    ) -> anyhow::Result<Vec<usize>> {
+        let limit = DEPTHS[DEPTHS.len() - 1] as u32;
+        let request = Retrieve { limit, threshold, ..self.method.request(&question.text) };
+        let begun = Instant::now();
+        let found = engine.retrieve(request, Call::default()).wait()?;
+        self.times.push(begun.elapsed());
+        let shown: Vec<usize> = found.memories.iter().map(|shown| texts[&shown.memory.id]).collect();
+        self.found.push(self.score.add(&question.group, &question.gold, &shown));
+        Ok(shown)
     }
 
-    fn as_json(&self, dataset: &Dataset, ingest: &Ingest) -> Value {
-        let percent = json!(self.score.total.percent());
-        let mut object = json!({
+    fn as_json(&self, set: &Set, plan: &Plan) -> Value {
+        let Set { dataset, ingest, .. } = set;
+        let mut object = json!(self.score.total.percent());
+        let more = json!({
             "dataset": dataset.name,
+            "set": dataset.set,
             "method": self.method.word(),
             "embedder": ingest.embedder,
-            "questions": percent["questions"],
+            "threshold": super::export::shortest(plan.threshold),
             "questions_without_gold": dataset.without_gold,
             "texts": ingest.texts,
-            "recall": percent["recall"],
-            "all8": percent["all8"],
             "ingest_per_s": ingest.per_s(),
             "recall_ms": percentile::of(&self.times),
+            dataset.grouped: self.score.groups(),
         });
-        object[dataset.grouped] = self.score.groups();
+        for (name, value) in more.as_object().into_iter().flatten() {
+            object[name] = value.clone();
+        }
+        if let Some(sessions) = self.by_session.as_json() {
+            object["by_session"] = sessions;
+        }
         object
     }
 }
 
-fn table(dataset: &Dataset, ingest: &Ingest, measured: &[Measured]) -> String {
+/// The product's default against each of its rivals, where all were measured.
+fn compared(sets: &[Set]) -> Vec<(Method, Vec<Compared>)> {
+    let questions = |corpus: &Corpus| -> Vec<String> {
+        corpus.questions.iter().map(|question| question.group.clone()).collect()
+    };
+    let asked: Vec<Asked> = sets
+        .iter()
+        .flat_map(|set| {
+            // A method is asked all questions of a store before the next store.
+            let groups = set.dataset.stores.iter().flat_map(questions);
+            groups.map(|group| Asked { set: set.dataset.set.clone(), group })
+        })
+        .collect();
+    let of = |method: Method| -> Option<Vec<Found>> {
+        let of = |set: &Set| {
+            let measured = set.methods.iter().find(|measured| measured.method == method)?;
+            Some(measured.found.clone())
+        };
+        Some(sets.iter().map(of).collect::<Option<Vec<_>>>()?.concat())
+    };
+    let Some(ours) = of(Method::DEFAULT).filter(|ours| !ours.is_empty()) else { return Vec::new() };
+    let rivals = Method::RIVALS.into_iter();
+    rivals.filter_map(|rival| Some((rival, paired::compare(&asked, &ours, &of(rival)?)))).collect()
+}
+
+fn as_json(sets: &[Set], compared: &[(Method, Vec<Compared>)], all: bool, plan: &Plan) -> Value {
+    let one = |set: &Set| {
+        if !all {
+            return set.methods[0].as_json(set, plan);
+        }
+        let methods: Vec<_> = set.methods.iter().map(|method| method.as_json(set, plan)).collect();
+        json!({ "dataset": set.dataset.name, "embedder": set.ingest.embedder, "methods": methods })
+    };
+    let mut object = match sets {
+        [set] => one(set),
+        _ => json!({ "sets": sets.iter().map(one).collect::<Vec<_>>() }),
+    };
+    let rows = compared.iter().flat_map(|(rival, list)| {
+        list.iter().map(|compared| {
+            let mut row = json!(compared);
+            row["against"] = json!(rival.word());
+            row
+        })
+    });
+    if !compared.is_empty() {
+        object["compared"] = rows.collect();
+    }
+    object
+}
+
+fn told(sets: &[Set], compared: &[(Method, Vec<Compared>)]) -> String {
+    let mut text: String = sets.iter().map(table).collect();
+    if sets.len() > 1 && !compared.is_empty() {
+        text.push_str("\npercentage points, and the lower end of 90 % (paired bootstrap)\n");
+        for (rival, list) in compared {
+            text.push_str(&paired::table(&Method::DEFAULT.word(), &rival.word(), list));
+        }
+    }
+    text
+}
+
+fn table(set: &Set) -> String {
+    let Set { dataset, ingest, methods } = set;
     let mut text = format!(
-        "{}: {} texts stored at {} a second, embedded with {}\n{:<11}{:>7}{:>7}{:>7}{:>7}{:>7}{:>10}{:>10}\n",
+        "{}: {} texts stored at {} a second, embedded with {}\n{:<11}{:>6}{}{:>9}{:>9}\n",
         dataset.name,
         ingest.texts,
         ingest.per_s(),
         ingest.embedder,
         "method",
-        "R@2",
-        "R@5",
-        "R@10",
-        "R@20",
-        "all@8",
+        "n",
+        Score::head(),
         "p50 ms",
         "p99 ms",
     );
-    for method in measured {
-        let columns = method.score.total.percent().columns();
-        let times = percentile::of(&method.times)
-            .map_or(String::new(), |times| format!("{:>10.2}{:>10.2}", times.p50, times.p99));
-        text.push_str(&format!("{:<11}{columns}{times}\n", method.method.word()));
+    for Measured { method, score, times, .. } in methods {
+        let percent = score.total.percent();
+        let times = percentile::of(times)
+            .map_or(String::new(), |times| format!("{:>9.2}{:>9.2}", times.p50, times.p99));
+        text.push_str(&format!(
+            "{:<11}{:>6}{}{times}\n",
+            method.word(),
+            percent.questions,
+            percent.columns()
+        ));
+    }
+    let sessions: String = methods
+        .iter()
+        .filter_map(|method| Some(format!("{:<17}{}\n", method.method.word(), method.by_session.columns()?)))
+        .collect();
+    if !sessions.is_empty() {
+        text.push_str(&format!("{:<17}{}\n{sessions}", "whole sessions", BySession::head()));
     }
     text
 }

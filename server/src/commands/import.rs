@@ -1,7 +1,8 @@
 //! `cortexkg import`: files into memories, with a progress bar, repeatable and resumable.
 //!
-//! There is no separate record of progress: every row has an idempotency key made from where it stands and what it says
-//! (`import::identity`), so starting again sends everything and stores only what is missing.
+//! There is no separate record of progress. Every row of JSON lines has an idempotency key made from where it stands and what
+//! it says (`import::identity`); passages of Markdown and text are compared with what the store holds of their file
+//! (`import::documents`). So starting again stores only what is missing.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,18 +14,20 @@ use std::time::Instant;
 use anyhow::Context;
 use clap::Args;
 use cortexkg_engine::answer::Stored;
-use cortexkg_engine::{Error, ErrorKind};
+use cortexkg_engine::request::{CleanupMode, Delete};
+use cortexkg_engine::{Call, Error, ErrorKind};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::{print, print_json};
 use crate::engine::Engine;
+use crate::import::documents::{Known, Plan};
 use crate::import::identity::Identity;
 use crate::import::jsonl::{Lines, Reader};
 use crate::import::sources::{self, Format, Source};
-use crate::import::{IgnoredFields, Parsed, Refusal, markdown, text};
+use crate::import::{IgnoredFields, Parsed, Refusal, Row, markdown, text};
 use crate::percentile::round;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, settle};
 use crate::settings::Settings;
 
 /// Refused rows that are listed one by one; all are counted.
@@ -42,14 +45,17 @@ Formats:
                    occurred_at          2026-03-01T12:00:00Z or 2026-03-01
                    sequence, part, parts   place in a document; parts are counted where part is absent
                    speaker, date, session  a turn of a conversation: stored as `[date] speaker: text`
+                   role                 the speaker, where it is one of a chat: user, assistant, system, ..
                    kind                 passage or turn; turn where a speaker is named
                  Lines of `cortexkg export` are read back. Other fields are counted and told, not stored.
-  markdown       Passages of about 1,200 characters under their headings.
+  markdown       Passages of about 1,200 characters under their headings. Front matter gives title and tags; its
+                 description and aliases are kept, all of it where the file holds nothing else.
   text           Passages of about 1,200 characters.
   server-memory  The memory file of the official MCP memory server (entities and relations).
 
 A bad line fails alone and is reported with its field and rule; then the exit status is 1.
-Importing the same files again stores nothing twice, also after an interruption.";
+Importing the same files again stores nothing twice, also after an interruption. A Markdown or text file that changed is
+brought up to date: passages that read otherwise under the same heading are updated, those that are gone are deleted.";
 
 /// Arguments of `import`.
 #[derive(Args)]
@@ -66,13 +72,17 @@ pub struct ImportArgs {
     json: bool,
 }
 
-/// What became of the rows. `items` = `stored` + `repeated` + `failed_count`.
+/// What became of the rows. `items` = `stored` + `repeated` + `updated` + `failed_count`.
 #[derive(Debug, Default, Serialize)]
 struct Summary {
     files: u64,
     items: u64,
     stored: u64,
     repeated: u64,
+    /// New versions of what a document said before.
+    updated: u64,
+    /// Memories of passages that their document no longer holds; no items.
+    removed: u64,
     failed_count: u64,
     /// The first of them.
     failed: Vec<Failed>,
@@ -116,28 +126,48 @@ fn import(engine: &Engine, batch_size: u32, files: &[Source]) -> anyhow::Result<
         bar.set_message(format!("{}", summary.items));
         Ok(())
     });
-    let mut unreadable = Summary::default();
+    let documents = files.iter().filter(|file| file.is_document()).map(|file| text::document(&file.path));
+    let mut known = Known::read(engine, &documents.collect())?;
+    // What does not go through the pipeline.
+    let mut beside = Summary::default();
     for (at, file) in files.iter().enumerate() {
         let mut identity = Identity::of(&file.path);
+        let mut passages = Vec::new();
+        let mut is_whole = true;
         let read = read(file, &bar, &mut ignored, &mut |parsed| match parsed {
+            Ok(row) if file.is_document() => {
+                passages.push(row);
+                Ok(())
+            }
             Ok(mut row) => {
                 row.store.idempotency_key = Some(identity.key(&row.store));
                 pipeline.push((at, row.line), row.store)
             }
             Err(refusal) => {
-                unreadable.refuse(file, refusal);
+                is_whole = false;
+                beside.refuse(file, refusal);
                 Ok(())
             }
         });
         read.with_context(|| format!("{}", file.path.display()))?;
+        // A document that could not be read is not one that holds nothing.
+        if file.is_document() && is_whole {
+            let plan = known.plan(&text::document(&file.path), passages);
+            for row in beside.change(engine, file, plan)? {
+                pipeline.push((at, row.line), row.store)?;
+            }
+        }
     }
     pipeline.finish()?;
     bar.finish_and_clear();
     summary.files = files.len() as u64;
     summary.ignored_fields = ignored;
-    summary.items += unreadable.items;
-    summary.failed_count += unreadable.failed_count;
-    summary.failed.append(&mut unreadable.failed);
+    summary.items += beside.items;
+    summary.repeated += beside.repeated;
+    summary.updated += beside.updated;
+    summary.removed += beside.removed;
+    summary.failed_count += beside.failed_count;
+    summary.failed.append(&mut beside.failed);
     summary.failed.sort_by(|a, b| (&a.path, a.refusal.line).cmp(&(&b.path, b.refusal.line)));
     summary.failed.truncate(LISTED_MAX);
     Ok(summary)
@@ -182,6 +212,34 @@ fn read(
 }
 
 impl Summary {
+    /// Brings a document up to date; gives the passages that are still to be stored.
+    fn change(&mut self, engine: &Engine, file: &Source, plan: Plan) -> anyhow::Result<Vec<Row>> {
+        let Plan { same, changed, new, gone } = plan;
+        self.items += same.len() as u64;
+        self.repeated += same.len() as u64;
+        for (row, update) in changed {
+            let ask = || engine.update(update.clone(), Call::default());
+            match settle(ask(), ask) {
+                Ok(_) => {
+                    self.items += 1;
+                    self.updated += 1;
+                }
+                Err(error) if error.kind() == ErrorKind::Invalid => {
+                    self.refuse(file, refusal(row.line, &error))
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        for id in gone {
+            // Whatever leans on it: the document does not say it any more.
+            let ask =
+                || engine.delete(Delete { id, force: true, cleanup: CleanupMode::Standard }, Call::default());
+            settle(ask(), ask)?;
+            self.removed += 1;
+        }
+        Ok(new)
+    }
+
     fn take(&mut self, file: &Source, line: u64, answer: Result<Stored, Error>) -> anyhow::Result<()> {
         match answer {
             Ok(stored) => {
@@ -211,12 +269,19 @@ impl Summary {
     }
 
     fn told(&self) -> String {
-        let Summary { files, items, stored, repeated, failed_count, seconds, per_s, .. } = self;
+        let Summary {
+            files, items, stored, repeated, updated, removed, failed_count, seconds, per_s, ..
+        } = self;
         let mut text = format!(
             "{items} items in {files} file{}: {stored} stored, {repeated} known already, {failed_count} refused; \
              {seconds} s, {per_s} a second\n",
             if *files == 1 { "" } else { "s" },
         );
+        if updated + removed > 0 {
+            text.push_str(&format!(
+                "{updated} passages of changed documents updated, {removed} that are gone deleted\n"
+            ));
+        }
         for (field, count) in &self.ignored_fields {
             text.push_str(&format!("field {field:?} is read by nobody ({count} lines)\n"));
         }

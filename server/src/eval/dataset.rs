@@ -1,18 +1,19 @@
-//! Evaluation files as they are: multi-hop questions over passages, and LoCoMo conversations. JSON, gzipped or not.
+//! Evaluation files as they are: multi-hop questions over passages, LoCoMo conversations, worlds of everyday memory.
 //!
-//! Both become the same thing: stores, each with its texts in order and questions whose gold are positions in it. How a
+//! All become the same thing: stores, each with its texts in order and questions whose gold are positions in it. How a
 //! question is built must not depend on the data set beyond its kind of text: passages are `title\ntext`, turns are
-//! `[date] speaker: text caption`.
+//! `[date] speaker: text caption`, memories of a world are as they are.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use cortexkg_engine::request::{Kind, Place, Store};
-use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
+
+use super::cases::tenth;
+use super::published;
+use super::world::{self, World};
 
 /// LoCoMo's adversarial questions ask for what was never said; they have no evidence to find.
 const ADVERSARIAL: u32 = 5;
@@ -22,6 +23,8 @@ const ADVERSARIAL: u32 = 5;
 pub struct Dataset {
     /// As the file calls itself.
     pub name: String,
+    /// What it counts to where all sets count alike: worlds of everyday memory are one set.
+    pub set: String,
     /// What the groups of `Question::group` are called: `by_type` or `by_category`.
     pub grouped: &'static str,
     /// Separate memories: one for all passages, or one a conversation.
@@ -46,12 +49,21 @@ pub struct Question {
     pub text: String,
     /// Its kind in the data set.
     pub group: String,
+    /// What is held out together with it: its conversation or world, or a tenth of the questions over passages.
+    pub fold: String,
     /// Numbers of texts (`Corpus::first_of_equal`), without repeats, not empty.
     pub gold: Vec<usize>,
 }
 
 #[derive(Deserialize)]
-struct Published {
+#[serde(untagged)]
+enum Published {
+    World(world::Published),
+    Set(Set),
+}
+
+#[derive(Deserialize)]
+struct Set {
     name: String,
     passages: Option<Vec<Passage>>,
     questions: Option<Vec<MultiHop>>,
@@ -126,41 +138,64 @@ impl Corpus {
 impl Dataset {
     /// Reads a `.json` or `.json.gz` file.
     pub fn read(path: &Path) -> anyhow::Result<Dataset> {
-        let file = BufReader::new(File::open(path).with_context(|| format!("{}", path.display()))?);
-        let zipped = path.extension().is_some_and(|extension| extension == "gz");
-        let input: Box<dyn Read> = if zipped { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
-        let published: Published =
-            serde_json::from_reader(BufReader::new(input)).with_context(|| format!("{}", path.display()))?;
+        let published = published::read(path)?;
         Dataset::of(published).with_context(|| format!("{}", path.display()))
     }
 
     fn of(published: Published) -> anyhow::Result<Dataset> {
-        let Published { name, passages, questions, convs } = published;
+        let Set { name, passages, questions, convs } = match published {
+            Published::World(published) => return Ok(Dataset::of_world(World::of(published)?)),
+            Published::Set(set) => set,
+        };
+        // A file that calls itself by a path means the name in it.
+        let name = name.rsplit('/').next().unwrap_or(&name).trim_end_matches(".gz").trim_end_matches(".json");
         let (grouped, read) = match (passages, questions, convs) {
             (Some(passages), Some(questions), None) => ("by_type", vec![multi_hop(passages, questions)?]),
             (None, None, Some(convs)) => ("by_category", convs.into_iter().map(conversation).collect()),
-            _ => bail!("must hold passages and questions, or convs"),
+            _ => bail!("must hold memories and questions, passages and questions, or convs"),
         };
         let without_gold = read.iter().map(|(_, without_gold)| without_gold).sum();
         Ok(Dataset {
-            name,
+            name: name.to_owned(),
+            set: name.to_owned(),
             grouped,
             stores: read.into_iter().map(|(corpus, _)| corpus).collect(),
             without_gold,
         })
+    }
+
+    fn of_world(world: World) -> Dataset {
+        let World { name, memories, questions, .. } = world;
+        let question = |asked: world::Question| Question {
+            text: asked.text,
+            group: asked.kind,
+            fold: name.clone(),
+            gold: asked.gold,
+        };
+        let (corpus, without_gold) = Corpus::new(memories, questions.into_iter().map(question));
+        let (set, stores) = ("everyday".to_owned(), vec![corpus]);
+        Dataset { name, set, grouped: "by_type", stores, without_gold }
     }
 }
 
 fn multi_hop(passages: Vec<Passage>, questions: Vec<MultiHop>) -> anyhow::Result<(Corpus, u64)> {
     let texts: Vec<_> = passages
         .into_iter()
-        .map(|passage| Store { content: format!("{}\n{}", passage.title, passage.text), ..Store::default() })
+        .map(|passage| {
+            let content = format!("{}\n{}", passage.title, passage.text).trim().to_owned();
+            Store { content, ..Store::default() }
+        })
         .collect();
     if let Some(bad) = questions.iter().find(|question| question.gold.iter().any(|at| *at >= texts.len())) {
         bail!("gold of {:?} lies outside the {} passages", bad.q, texts.len());
     }
-    let questions = questions.into_iter();
-    let questions = questions.map(|asked| Question { text: asked.q, group: asked.r#type, gold: asked.gold });
+    let question = |(at, asked): (usize, MultiHop)| Question {
+        text: asked.q,
+        group: asked.r#type,
+        fold: tenth(at),
+        gold: asked.gold,
+    };
+    let questions = questions.into_iter().enumerate().map(question);
     Ok(Corpus::new(texts, questions))
 }
 
@@ -180,7 +215,7 @@ fn conversation(conversation: Conversation) -> (Corpus, u64) {
     let texts = texts.collect();
     let questions = qa.into_iter().filter(|question| question.cat != ADVERSARIAL).map(|question| {
         let gold = question.ev.iter().filter_map(|id| position.get(id).copied()).collect();
-        Question { text: question.q, group: category(question.cat), gold }
+        Question { text: question.q, group: category(question.cat), fold: id.clone(), gold }
     });
     Corpus::new(texts, questions)
 }
@@ -198,6 +233,16 @@ fn category(number: u32) -> String {
         2 => "temporal".into(),
         3 => "open-domain".into(),
         4 => "single-hop".into(),
+        // BEAM's and REALTALK's, numbered so that one list holds all.
+        10 => "contradiction".into(),
+        11 => "extraction".into(),
+        12 => "instruction".into(),
+        13 => "update".into(),
+        14 => "multi-session".into(),
+        15 => "preference".into(),
+        16 | 21 => "temporal".into(),
+        22 => "multi-hop".into(),
+        23 => "common-sense".into(),
         other => other.to_string(),
     }
 }
@@ -205,7 +250,6 @@ fn category(number: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     fn of(text: &str) -> anyhow::Result<Dataset> {
         Dataset::of(serde_json::from_str(text)?)
@@ -223,6 +267,7 @@ mod tests {
         assert_eq!(corpus.texts[1].content, "C\nd");
         assert_eq!(corpus.questions.len(), 1);
         assert_eq!((corpus.questions[0].group.as_str(), &corpus.questions[0].gold), ("2hop", &vec![0, 1]));
+        assert_eq!((set.set.as_str(), corpus.questions[0].fold.as_str()), ("n", "tenth 0"));
     }
 
     #[test]
@@ -250,6 +295,24 @@ mod tests {
     }
 
     #[test]
+    fn a_world_is_one_fold_of_the_set_of_worlds() {
+        let set = of(r#"{"name":"w","memories":[{"id":"m","at":"2026-03-01T09:00:00Z","text":"A fact."}],
+                "questions":[{"q":"?","type":"direct","gold":["m"]},{"q":"!","type":"unanswerable","gold":[]}]}"#)
+        .unwrap();
+        assert_eq!((set.name.as_str(), set.set.as_str(), set.without_gold), ("w", "everyday", 1));
+        assert_eq!(set.stores[0].questions[0].fold, "w");
+        assert!(set.stores[0].texts[0].occurred_at.is_some());
+    }
+
+    #[test]
+    fn a_passage_without_a_title_is_its_text_and_a_path_is_no_name() {
+        let set =
+            of(r#"{"name":"/a/b/talk.json.gz","passages":[{"title":"","text":"A fact."}],"questions":[]}"#);
+        let set = set.unwrap();
+        assert_eq!((set.name.as_str(), set.stores[0].texts[0].content.as_str()), ("talk", "A fact."));
+    }
+
+    #[test]
     fn gold_names_the_first_of_equal_texts() {
         let set = of(
             r#"{"name":"n","passages":[{"title":"A","text":"b"},{"title":"C","text":"d"},{"title":"A","text":"b"}],
@@ -265,14 +328,5 @@ mod tests {
         assert!(of(r#"{"name":"n"}"#).is_err());
         let outside = r#"{"name":"n","passages":[],"questions":[{"q":"?","type":"t","gold":[0]}]}"#;
         assert!(of(outside).unwrap_err().to_string().contains("lies outside the 0 passages"));
-    }
-
-    #[test]
-    fn gzip_is_told_by_the_name() {
-        let file = tempfile::Builder::new().suffix(".json.gz").tempfile().unwrap();
-        let mut zip = flate2::write::GzEncoder::new(file.as_file(), flate2::Compression::fast());
-        zip.write_all(br#"{"name":"zipped","passages":[],"questions":[]}"#).unwrap();
-        zip.finish().unwrap();
-        assert_eq!(Dataset::read(file.path()).unwrap().name, "zipped");
     }
 }

@@ -1,4 +1,4 @@
-//! What makes a row of a file the same row the next time: where it stands and what it says.
+//! What makes a row of JSON lines the same row the next time: where it stands and what it says.
 //!
 //! The key of a row is the SHA-256 of the file's canonical path, the row's own place names and its content, and how many
 //! equal rows came before it in the file. So importing twice, or again after a kill, stores nothing twice; a line put

@@ -1,7 +1,7 @@
 //! JSON lines: one object a line, one memory each. `cortexkg import --help` lists the fields.
 //!
 //! A line with a `speaker` is a turn of a conversation: its content becomes `[date] speaker: text` and its place is the
-//! session. Fields nobody reads are counted, never dropped in silence. One bad line fails alone.
+//! session. So does one with a `role` of a chat (user, assistant, ..) and no speaker. Fields nobody reads are counted, never dropped in silence. One bad line fails alone.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead};
@@ -22,6 +22,10 @@ const LINE_BYTES_MAX: usize = 1 << 20;
 
 /// Written by `export` and decided anew by the engine that stores: no reason to call them ignored.
 const DECIDED_ANEW: [&str; 6] = ["id", "created_at", "updated_at", "version", "role", "entities"];
+
+/// Roles of chats with models: who speaks. The roles that `export` writes are other words.
+const CHAT_ROLES: [&str; 8] =
+    ["user", "assistant", "system", "developer", "tool", "function", "human", "model"];
 
 /// Reads rows of one file.
 pub struct Reader {
@@ -62,6 +66,7 @@ impl Reader {
             (None, None) => return Err(fields.refusal("content", "must be given (or text)")),
         };
         let (title, speaker, date) = (fields.text("title")?, fields.text("speaker")?, fields.text("date")?);
+        let speaker = speaker.or_else(|| fields.chat_role());
         let kind = match fields.text("kind")?.as_deref() {
             None if speaker.is_some() => Kind::Turn,
             None | Some("passage") => Kind::Passage,
@@ -170,6 +175,13 @@ impl Fields {
         self.take(name, "must be a text", read)
     }
 
+    /// The speaker by their role in a chat.
+    fn chat_role(&mut self) -> Option<String> {
+        let role = self.map.get("role")?.as_str().filter(|role| CHAT_ROLES.contains(role))?.to_owned();
+        self.map.remove("role");
+        Some(role)
+    }
+
     fn texts(&mut self, name: &str) -> Result<Vec<String>, Refusal> {
         let read = |value| serde_json::from_value(value).ok();
         Ok(self.take(name, "must be a list of texts", read)?.unwrap_or_default())
@@ -207,6 +219,7 @@ impl Lines {
         each: &mut dyn FnMut(Parsed) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let mut bytes = Vec::new();
+        let mut begun = false;
         for line in 1.. {
             bytes.clear();
             match next_line(&mut input, &mut bytes)? {
@@ -229,9 +242,13 @@ impl Lines {
                         continue;
                     }
                     if line == 1 && text.trim_start().starts_with('[') {
-                        let rule = "must hold one JSON object a line, not one array";
-                        return each(Err(Refusal { line: None, field: "file".into(), rule: rule.into() }));
+                        return each(Err(whole_file("must hold one JSON object a line, not one array")));
                     }
+                    if !begun && is_cut(text) && !begins_object(&mut input)? {
+                        let rule = "must hold one JSON object a line, not one over several lines";
+                        return each(Err(whole_file(rule)));
+                    }
+                    begun = true;
                     match self {
                         Lines::Memories(reader) => each(reader.row(line, text))?,
                         Lines::ServerMemory => {
@@ -243,6 +260,23 @@ impl Lines {
         }
         Ok(())
     }
+}
+
+/// What is wrong with the file rather than with a line.
+fn whole_file(rule: &str) -> Refusal {
+    Refusal { line: None, field: "file".into(), rule: rule.into() }
+}
+
+/// Whether a line is the beginning of JSON that goes on below it.
+fn is_cut(text: &str) -> bool {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).is_err_and(|error| error.is_eof())
+}
+
+/// Whether what comes next looks like another object, as the next line of JSON lines does. Looks no further than what is
+/// read already, and says yes where that says nothing.
+fn begins_object(input: &mut impl BufRead) -> io::Result<bool> {
+    let next = input.fill_buf()?.iter().find(|byte| !byte.is_ascii_whitespace());
+    Ok(next.is_none_or(|byte| *byte == b'{'))
 }
 
 enum LineRead {
@@ -366,6 +400,28 @@ mod tests {
         let deep = "[".repeat(100_000);
         assert!(parse(&format!("{{\"content\":\"a\"}}\n{{\"content\":{deep}\n"))[1].is_err());
         assert!(parse("[{\"content\":\"a\"}]")[0].as_ref().unwrap_err().rule.contains("not one array"));
+    }
+
+    #[test]
+    fn one_object_over_several_lines_is_one_refusal() {
+        for text in ["{\n  \"name\": \"x\"\n}\n", "\n{\n}\n", "{ \"a\":\n1 }"] {
+            let rows = parse(text);
+            assert_eq!(rows.len(), 1, "{text}");
+            let refusal = rows[0].as_ref().unwrap_err();
+            assert_eq!((refusal.line, refusal.field.as_str()), (None, "file"), "{text}");
+        }
+        // A first line that broke off does not condemn the others.
+        let rows = parse("{\"content\": \"brok\n{\"content\":\"a\"}");
+        assert!(rows[0].is_err() && rows[1].is_ok());
+    }
+
+    #[test]
+    fn a_role_of_a_chat_is_a_speaker_and_one_of_an_export_is_not() {
+        let turn = one(r#"{"role":"user","content":"What is a lathe?"}"#);
+        assert_eq!((turn.content.as_str(), turn.kind), ("user: What is a lathe?", Kind::Turn));
+        assert_eq!(turn.place.unwrap().sequence, "/talk.jsonl");
+        assert_eq!(one(r#"{"role":"founder","content":"A fact."}"#).content, "A fact.");
+        assert_eq!(one(r#"{"role":"user","speaker":"Ann","content":"Hi"}"#).content, "Ann: Hi");
     }
 
     #[test]

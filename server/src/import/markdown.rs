@@ -1,12 +1,13 @@
 //! Markdown: passages under their headings, so that each one says what it is about.
 //!
 //! Read line by line rather than through a renderer: memories keep the text as it was written. Understood are `#` and
-//! underlined headings, fenced code (whose lines are never headings) and a front matter block, of which the title is
-//! kept.
+//! underlined headings, fenced code (whose lines are never headings) and a front matter block: its labels are those of every
+//! passage, and what it says of the note stands first.
 
 use std::path::Path;
 
 use super::Row;
+use super::front_matter::FrontMatter;
 use super::passage::{Piece, gather, paragraphs};
 use super::text::{placed, title};
 
@@ -16,14 +17,25 @@ const CHAIN_CHARS_MAX: usize = 300;
 /// Rows of a Markdown text; content is `Title > Heading > Subheading\npassage`.
 pub fn rows(path: &Path, text: &str) -> Vec<Row> {
     let lines: Vec<(u64, &str)> = (1..).zip(text.lines()).collect();
-    let (front_title, lines) = front_matter(&lines);
+    let (front, lines) = FrontMatter::split(&lines).unwrap_or((FrontMatter::default(), &lines));
     let sections = sections(lines);
     // A single top heading is the title; without one the front matter or the file's name is.
     let tops = sections.iter().filter(|section| section.level == 1).count();
-    let title = front_title.or_else(|| (tops != 1).then(|| title(path)));
+    let name = front.title.clone();
+    let title = name.clone().or_else(|| (tops != 1).then(|| title(path)));
 
     let mut chain: Vec<(usize, String)> = Vec::new();
     let mut contents = Vec::new();
+    let is_bare = sections.iter().all(|section| section.paragraphs.is_empty());
+    let told = if is_bare { front.everything() } else { front.telling() };
+    let name = name.unwrap_or_else(|| super::text::title(path));
+    if !told.is_empty() {
+        for passage in gather(paragraphs((2..).zip(told.lines()))) {
+            contents.push((passage.line, format!("{name}\n{}", passage.text)));
+        }
+    } else if is_bare && front.title.is_some() {
+        contents.push((1, name));
+    }
     for section in sections {
         if section.level > 0 {
             chain.retain(|(level, _)| *level < section.level);
@@ -38,7 +50,9 @@ pub fn rows(path: &Path, text: &str) -> Vec<Row> {
             contents.push((passage.line, content));
         }
     }
-    placed(path, contents)
+    let mut rows = placed(path, contents);
+    rows.iter_mut().for_each(|row| row.store.tags.clone_from(&front.tags));
+    rows
 }
 
 /// A heading and what stands under it up to the next one.
@@ -119,18 +133,6 @@ fn fence_mark(text: &str) -> Option<&str> {
     })
 }
 
-/// The title in a leading block between `---` lines, and the lines after it.
-fn front_matter<'a, 'b>(lines: &'b [(u64, &'a str)]) -> (Option<String>, &'b [(u64, &'a str)]) {
-    let is_rule = |(_, text): &(u64, &str)| text.trim_end() == "---";
-    if !lines.first().is_some_and(is_rule) {
-        return (None, lines);
-    }
-    let Some(end) = lines.iter().skip(1).position(is_rule) else { return (None, lines) };
-    let title = lines[1..=end].iter().find_map(|(_, text)| text.strip_prefix("title:"));
-    let title = title.map(|words| words.trim().trim_matches(['"', '\'']).to_owned());
-    (title.filter(|words| !words.is_empty()), &lines[end + 2..])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,6 +158,26 @@ mod tests {
         assert_eq!(contents("Just text."), ["my notes\nJust text."]);
         assert_eq!(contents("# A\nx\n# B\ny"), ["my notes > A\nx", "my notes > B\ny"]);
         assert_eq!(contents("---\ntitle: \"Trip\"\ntags: x\n---\nText."), ["Trip\nText."]);
+    }
+
+    #[test]
+    fn front_matter_gives_title_labels_and_what_it_says_of_the_note() {
+        let only = "---\ntitle: Only meta\ndescription: The kiln is in shed four.\ntags: [clay]\naliases: [oven]\n---\n";
+        assert_eq!(contents(only), ["Only meta\nThe kiln is in shed four.\naliases: oven"]);
+        let both = rows(Path::new("/n.md"), &format!("{only}\n# Schedule\nRamp.\n"));
+        assert_eq!(both[1].store.content, "Only meta > Schedule\nRamp.");
+        assert!(both.iter().all(|row| row.store.tags == ["clay"]));
+        assert_eq!(contents("---\ntitle: Kiln\nlayout: post\n---\nText."), ["Kiln\nText."]);
+        assert_eq!(contents("---\ntitle: Kiln\n---\n"), ["Kiln"]);
+    }
+
+    #[test]
+    fn text_between_drawn_lines_is_text() {
+        let letter =
+            "---\n**ORVELL & SONS**\nSolicitor Pim Orvell, 4 Quay Road\n---\n\n# Demand\nPay by June.\n";
+        let found = contents(letter);
+        assert!(found[0].contains("Solicitor Pim Orvell, 4 Quay Road"), "{found:?}");
+        assert_eq!(found[1], "Demand\nPay by June.");
     }
 
     #[test]

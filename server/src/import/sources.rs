@@ -1,5 +1,6 @@
 //! Which files to read and as what.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
@@ -33,8 +34,16 @@ pub struct Source {
     pub len: u64,
 }
 
+impl Source {
+    /// Whether it is one text of many passages, rather than rows that stand alone.
+    pub fn is_document(&self) -> bool {
+        matches!(self.format, Format::Markdown | Format::Text)
+    }
+}
+
 /// Files under `paths`: files as named, folders recursively in the order of names. In folders only files whose name
-/// tells a format are taken, and nothing hidden and no link is followed; a file named by the caller is always taken.
+/// tells a format are taken, and nothing hidden and no link is followed; a file named by the caller is always taken. A file
+/// that is met twice is read once.
 pub fn find(paths: &[PathBuf], format: Format) -> anyhow::Result<Vec<Source>> {
     let mut found = Vec::new();
     for path in paths {
@@ -48,6 +57,8 @@ pub fn find(paths: &[PathBuf], format: Format) -> anyhow::Result<Vec<Source>> {
         };
         found.push(Source { path: path.clone(), format, len: about.len() });
     }
+    let mut seen = HashSet::new();
+    found.retain(|source| seen.insert(source.path.canonicalize().unwrap_or_else(|_| source.path.clone())));
     Ok(found)
 }
 
@@ -145,6 +156,8 @@ mod tests {
         let paths = [file.path().to_path_buf()];
         assert!(find(&paths, Format::Auto).unwrap_err().to_string().ends_with("say one with --format"));
         assert_eq!(find(&paths, Format::Text).unwrap()[0].format, Format::Text);
+        let twice = [paths[0].clone(), paths[0].clone()];
+        assert_eq!(find(&twice, Format::Text).unwrap().len(), 1);
         assert!(find(&[PathBuf::from("/nowhere/at/all")], Format::Auto).is_err());
     }
 }

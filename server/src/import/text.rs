@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use cortexkg_engine::request::{Place, Store};
+use sha2::{Digest, Sha256};
 
 use super::passage::{gather, paragraphs};
 use super::{Refusal, Row};
@@ -31,8 +32,11 @@ pub(super) fn placed(path: &Path, contents: Vec<(u64, String)>) -> Vec<Row> {
     (0..).zip(contents).map(row).collect()
 }
 
-/// The text of a file, or where it stops being text.
-pub fn decode(bytes: Vec<u8>) -> Result<String, Refusal> {
+/// The text of a file without a byte order mark, or where it stops being text.
+pub fn decode(mut bytes: Vec<u8>) -> Result<String, Refusal> {
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        bytes.drain(..3);
+    }
     String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = 1 + good.iter().filter(|byte| **byte == b'\n').count() as u64;
@@ -47,10 +51,17 @@ pub(super) fn title(path: &Path) -> String {
     if words.is_empty() { stem.into_owned() } else { words.join(" ") }
 }
 
-/// The name of a document: its path, or the end of it when the path is too long for a name.
-pub(super) fn document(path: &Path) -> String {
+/// The name of a document: its path, or the end of it after a digest of the whole when the path is too long for a name. Two
+/// documents never share one: what is gone from one must not be taken from the other.
+pub fn document(path: &Path) -> String {
     let canonical = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    tail(&canonical.to_string_lossy(), SEQUENCE_CHARS_MAX)
+    let name = canonical.to_string_lossy();
+    if name.chars().count() <= SEQUENCE_CHARS_MAX {
+        return name.into_owned();
+    }
+    let digest: String =
+        Sha256::digest(name.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{digest} {}", tail(&name, SEQUENCE_CHARS_MAX - digest.len() - 1))
 }
 
 fn tail(text: &str, chars_max: usize) -> String {
@@ -81,5 +92,13 @@ mod tests {
     fn bytes_that_are_no_text_are_refused_with_their_line() {
         assert_eq!(decode(b"one\ntwo".to_vec()).unwrap(), "one\ntwo");
         assert_eq!(decode(b"one\n\xff\n".to_vec()).unwrap_err().line, Some(2));
+        assert_eq!(decode(b"\xef\xbb\xbfone".to_vec()).unwrap(), "one");
+    }
+
+    #[test]
+    fn long_paths_that_end_alike_are_different_documents() {
+        let name = |root: &str| document(Path::new(&format!("/{root}/{}/n.md", "x".repeat(250))));
+        assert_ne!(name("a"), name("b"));
+        assert!(name("a").chars().count() <= SEQUENCE_CHARS_MAX && name("a").ends_with("x/n.md"));
     }
 }
