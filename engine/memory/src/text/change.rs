@@ -1,41 +1,62 @@
 //! Whether a text tells that something changed, and whether a query asks for what was before.
 
-use super::words::words;
+use super::words::{Word, words};
 
 /// Words and phrases that tell a change, folded, words apart by one space.
 const CHANGES: &[&str] = &[
-    "all done with", "anymore", "any more", "as of", "back down", "back to", "back up", "became", "become",
-    "becomes", "bumped", "cancelled", "change of plan", "changed", "changes to", "corrected", "correction",
-    "cut to", "decided to", "down to", "dropped", "effective", "ended", "extended", "for now", "from now on",
-    "from today", "gave up", "given up", "gone", "gone off", "got rid of", "grew to", "has left", "in place of",
-    "increased", "instead", "is now", "is off", "is over", "it is now", "its now", "just got", "left for", "lowered",
-    "merged into", "migrated", "moved", "moves to", "new", "no longer", "no more", "not any", "now", "only from",
-    "over to", "postponed", "promoted", "pushed back", "pushed to", "quit", "raised", "reduced", "removed",
-    "renamed", "replaced", "replaces", "rescheduled", "retired", "scrapped", "set to", "shifted", "shortened",
-    "since last", "since this", "since yesterday", "slipped", "sold", "starting", "stepped down", "stopped",
-    "stops", "swapped", "switched", "switches to", "taken over", "takes over", "the new", "these days", "took over",
-    "turned into", "up to date", "updated", "upgraded", "went up", "will be", "will now",
+    "after all", "all done with", "any more", "anymore", "as of", "back down", "back to", "back up",
+    "became", "become", "becomes", "bumped", "cancelled", "change of plan", "changed", "changes to",
+    "correction", "cut to", "decided to", "down to", "dropped", "effective", "ended", "extended", "for
+    the time being", "from april", "from august", "from december", "from february", "from friday", "from
+    january", "from july", "from june", "from march", "from may", "from monday", "from next", "from
+    november", "from now on", "from october", "from september", "from this", "from thursday", "from
+    today", "from tomorrow", "from tuesday", "from wednesday", "gave up", "given up", "goes to", "gone",
+    "gone off", "gone up", "got rid of", "has left", "has moved", "in place of", "increased", "instead",
+    "is called", "is off", "is over", "just got", "lowered", "merged into", "migrated", "moved", "moves
+    to", "new", "no longer", "no more", "now", "only from", "over to", "postponed", "promoted", "pushed
+    back", "pushed to", "quit", "raised", "reduced", "removed", "renamed", "replaced", "replaces",
+    "rescheduled", "retired", "scrapped", "set to", "shifted", "shifts to", "shortened", "slipped",
+    "sold", "starting", "stepped down", "stopped", "stops", "swapped", "switched", "switches to", "taken
+    over", "takes over", "these days", "took over", "turned into", "until further notice", "up to",
+    "updated", "upgraded", "used to be", "went up", "will now", "with effect",
 ];
 
 /// Words and phrases of queries that ask for what was.
 const PAST: &[&str] = &[
-    "at first", "before", "did we use before", "earlier", "former", "formerly", "in the past", "initial",
-    "initially", "last year", "no longer", "old", "older", "once", "original", "originally", "past", "previous",
-    "previously", "prior", "replaced", "to begin with", "used to", "was the first",
+    "at first", "before", "earlier", "first", "former", "formerly", "in the past", "initial",
+    "initially", "last autumn", "last month", "last spring", "last summer", "last week", "last winter",
+    "last year", "old", "older", "original", "originally", "past", "previous", "previously", "prior",
+    "to begin with", "used to",
 ];
 
-/// Whether a text tells a change: "now", "no longer", "moved to".
-pub fn tells_change(text: &str) -> bool {
-    holds_one(text, CHANGES)
+/// Whether a text, cut into words, tells a change: "now", "no longer", "moved to".
+pub fn tells_change(words: &[Word<'_>]) -> bool {
+    holds_one(words, CHANGES)
 }
 
 /// Whether a query asks for what was: "before", "used to", "originally".
 pub fn asks_for_past(query: &str) -> bool {
-    holds_one(query, PAST)
+    holds_one(&words(query), PAST)
 }
 
-fn holds_one(text: &str, phrases: &[&str]) -> bool {
-    let folded: Vec<String> = words(text).into_iter().map(|word| word.folded).collect();
-    let padded = format!(" {} ", folded.join(" "));
-    phrases.iter().any(|phrase| padded.contains(&format!(" {phrase} ")))
+fn holds_one(words: &[Word<'_>], phrases: &[&str]) -> bool {
+    phrases.iter().any(|phrase| {
+        let wanted = phrase.split(' ').count();
+        words.windows(wanted).any(|span| span.iter().map(|word| word.folded.as_str()).eq(phrase.split(' ')))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_and_questions_for_the_past_are_told_by_whole_words() {
+        let tells = |text: &str| tells_change(&words(text));
+        assert!(tells("Docs now live in the repo.") && tells("He no longer eats fish"));
+        assert!(tells("The limit was raised to 40."));
+        assert!(!tells("The knowledge base is in the cellar.") && !tells(""));
+        assert!(asks_for_past("Where did Ann live before?") && asks_for_past("the old price"));
+        assert!(!asks_for_past("Where does Ann live?") && !asks_for_past("the gold price"));
+    }
 }
