@@ -98,7 +98,7 @@ fn settings(args: &FitArgs, names: &[String]) -> anyhow::Result<conditional::Set
         anyhow::bail!("--non-negative: no feature is called {unknown:?}; they are {}", names.join(", "));
     }
     let non_negative = names.iter().map(|name| args.non_negative.contains(name)).collect();
-    Ok(conditional::Settings { l2: args.l2, non_negative })
+    Ok(conditional::Settings { l2: args.l2, non_negative, ..conditional::Settings::default() })
 }
 
 fn scored(held: Held<Judged>) -> Held<Score> {

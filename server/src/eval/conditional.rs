@@ -13,16 +13,19 @@ use super::newton::{Objective, minimise};
 /// How to fit.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Pull towards zero: added is half of it times the sum of squared standardised weights, beside the mean log-likelihood
-    /// of a question.
+    /// Pull towards `towards`: added is half of it times the sum of squared distances of standardised weights, beside the mean
+    /// log-likelihood of a question.
     pub l2: f64,
+    /// Weights by feature that are taken where the cases say nothing else: those of all kinds, for a kind with few cases. Zeros
+    /// where absent.
+    pub towards: Vec<f64>,
     /// Features whose weight must not be negative; may be shorter than the list of features.
     pub non_negative: Vec<bool>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { l2: 1e-3, non_negative: Vec::new() }
+        Settings { l2: 1e-3, towards: Vec::new(), non_negative: Vec::new() }
     }
 }
 
@@ -46,18 +49,20 @@ impl Model {
 
 /// Fits. Cases without gold or without anything else among their rows say nothing and are passed over.
 pub fn fit(cases: &[&Case], settings: &Settings) -> Model {
-    let problem = Problem::of(cases, settings.l2);
+    let problem = Problem::of(cases, settings);
     let mut non_negative = settings.non_negative.clone();
     non_negative.resize(problem.width, false);
     let standard = minimise(&problem, &non_negative, 1e-9);
     let weights = standard.iter().zip(&problem.scales).map(|(weight, scale)| weight * scale).collect();
-    let pull: f64 = standard.iter().map(|weight| weight * weight).sum::<f64>() * settings.l2 / 2.0;
-    Model { weights, loss: problem.value(&standard) - pull, standard }
+    let loss = problem.value(&standard) - problem.pull(&standard);
+    Model { weights, loss, standard }
 }
 
 struct Problem {
     width: usize,
     l2: f64,
+    /// Standardised weights that `l2` pulls to.
+    towards: Vec<f64>,
     scales: Vec<f64>,
     /// Standardised features of all rows, the mean of their question taken away.
     values: Vec<f32>,
@@ -73,15 +78,21 @@ struct Question {
 }
 
 impl Problem {
-    fn of(cases: &[&Case], l2: f64) -> Problem {
+    fn of(cases: &[&Case], settings: &Settings) -> Problem {
         let told: Vec<&Case> =
             cases.iter().copied().filter(|case| (1..case.rows.len()).contains(&case.golds())).collect();
         let width = told.first().map_or(0, |case| case.rows[0].features.len());
         let mut of_set: BTreeMap<&str, f64> = BTreeMap::new();
         told.iter().for_each(|case| *of_set.entry(&case.set).or_default() += 1.0);
         let sets = of_set.len() as f64;
-        let mut problem =
-            Problem { width, l2, scales: vec![0.0; width], values: Vec::new(), questions: Vec::new() };
+        let mut problem = Problem {
+            width,
+            l2: settings.l2,
+            towards: settings.towards.clone(),
+            scales: vec![0.0; width],
+            values: Vec::new(),
+            questions: Vec::new(),
+        };
         for case in &told {
             let begin = problem.values.len() / width.max(1);
             let weight = 1.0 / (sets * of_set[case.set.as_str()]);
@@ -96,6 +107,10 @@ impl Problem {
         for scale in &mut problem.scales {
             let deviation = scale.sqrt();
             *scale = if deviation > 1e-9 { 1.0 / deviation } else { 0.0 };
+        }
+        problem.towards.resize(width, 0.0);
+        for (weight, scale) in problem.towards.iter_mut().zip(&problem.scales) {
+            *weight = if *scale > 0.0 { *weight / scale } else { 0.0 };
         }
         for row in problem.values.chunks_exact_mut(width.max(1)) {
             row.iter_mut()
@@ -120,6 +135,11 @@ impl Problem {
         }
     }
 
+    fn pull(&self, weights: &[f64]) -> f64 {
+        let squares = weights.iter().zip(&self.towards).map(|(weight, towards)| (weight - towards).powi(2));
+        self.l2 / 2.0 * squares.sum::<f64>()
+    }
+
     fn row(&self, at: usize) -> &[f32] {
         &self.values[at * self.width..(at + 1) * self.width]
     }
@@ -138,7 +158,7 @@ impl Problem {
 
 impl Objective for Problem {
     fn value(&self, weights: &[f64]) -> f64 {
-        let mut sum = self.l2 / 2.0 * weights.iter().map(|weight| weight * weight).sum::<f64>();
+        let mut sum = self.pull(weights);
         for question in &self.questions {
             let (_, normaliser) = self.chances(question, weights);
             let missing = question.golds.iter().map(|&gold| normaliser - dot(weights, self.row(gold)));
@@ -149,7 +169,8 @@ impl Objective for Problem {
 
     fn slopes(&self, weights: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let width = self.width;
-        let mut gradient: Vec<f64> = weights.iter().map(|weight| self.l2 * weight).collect();
+        let pull = weights.iter().zip(&self.towards);
+        let mut gradient: Vec<f64> = pull.map(|(weight, towards)| self.l2 * (weight - towards)).collect();
         let mut hessian = vec![0.0; width * width];
         for question in &self.questions {
             let (chances, _) = self.chances(question, weights);
@@ -268,6 +289,17 @@ mod tests {
         let loose = fitted(&cases, &Settings::default()).weights[0];
         let tight = fitted(&cases, &Settings { l2: 10.0, ..Settings::default() }).weights[0];
         assert!(tight > 0.0 && tight < loose / 5.0, "{tight} of {loose}");
+    }
+
+    #[test]
+    fn a_kind_with_few_cases_stays_near_the_weights_of_all() {
+        let towards = vec![6.0, 0.03, -2.0, 0.0];
+        let settings = |l2| Settings { l2, towards: towards.clone(), ..Settings::default() };
+        let few = drawn(6, "s", [0.0, 0.0, 0.0], 4);
+        let near = fitted(&few, &settings(100.0)).weights;
+        assert!(near.iter().zip(&towards).all(|(near, towards)| (near - towards).abs() < 0.1), "{near:?}");
+        let many = fitted(&drawn(7, "s", [0.0, 0.0, 0.0], 3_000), &settings(1e-3)).weights;
+        assert!(many[0].abs() < 0.6, "{many:?}: cases enough speak for themselves");
     }
 
     #[test]
