@@ -4,6 +4,7 @@ mod analysis;
 
 use crate::ids::{ColumnId, MemoryId, Timestamp};
 use crate::request::{Kind, LearningMode, Place, Strategy};
+use crate::retrieve::evidence::Gathered;
 
 pub use analysis::{
     Analyzed, Bottleneck, Centrality, Clustering, Community, Connectivity, Correlation, Finding, GraphCounts,
@@ -156,8 +157,6 @@ pub struct Recalled {
     pub path: Vec<Step>,
     /// Duplicates of it that matched too and are not shown.
     pub duplicates: Vec<MemoryId>,
-    /// What spoke for it; asked for by `include_reasoning`.
-    pub evidence: Option<crate::retrieve::evidence::Evidence>,
 }
 
 /// Answer of retrieve_memory.
@@ -181,8 +180,25 @@ pub struct Retrieved {
     pub nodes_fired: u32,
     /// Longest path taken, in edges.
     pub hops_max: u32,
+    /// Whether anything is likely enough to answer, and if not, why.
+    pub verdict: Verdict,
+    /// What spoke for each candidate; asked for by `include_reasoning`, where evidence was weighed.
+    pub gathered: Option<Box<Gathered>>,
     /// Sequence number of the newest record this answer has seen.
     pub sequence: u64,
+}
+
+/// Whether a recall found an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Something is likely enough.
+    Answered,
+    /// No memory passed the filters.
+    NothingSearched,
+    /// Nothing in the store resembles the query in words or in meaning.
+    NothingAlike,
+    /// The best that was found is less likely to answer than was asked for.
+    TooUnlikely,
 }
 
 /// One changed field of update_memory.

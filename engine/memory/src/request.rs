@@ -111,8 +111,8 @@ pub struct Retrieve {
     pub query: String,
     /// At most this many memories, 1..=100.
     pub limit: u32,
-    /// Memories scoring below are left out, 0..=1.
-    pub threshold: f32,
+    /// Memories scoring below are left out, 0..=1. None: nothing is shown if the best is too unlikely to answer, else all.
+    pub threshold: Option<f32>,
     /// Whether the path of the spikes is told.
     pub include_reasoning: bool,
     /// Only memories that carry all of these, at most 10.
@@ -128,7 +128,7 @@ impl Default for Retrieve {
         Retrieve {
             query: String::new(),
             limit: 10,
-            threshold: 0.3,
+            threshold: None,
             include_reasoning: false,
             tag_filter: Vec::new(),
             time_range: None,
@@ -316,7 +316,7 @@ impl Retrieve {
         if !(1..=LIMIT_MAX).contains(&self.limit) {
             return Err(Error::invalid("limit", format!("must be 1 to {LIMIT_MAX}")));
         }
-        check_unit("threshold", Some(self.threshold))?;
+        check_unit("threshold", self.threshold)?;
         check_tags("tag_filter", &self.tag_filter, TAG_FILTER_MAX)?;
         if let Some(range) = &self.time_range {
             range.check("time_range")?;

@@ -6,20 +6,25 @@ mod pagerank;
 mod pool;
 mod query;
 mod rank;
-mod succession;
+pub mod scorer;
+pub mod succession;
+pub mod weights;
 
 use crate::Error;
-use crate::answer::{Recalled, Retrieved, Step, StepNode};
+use crate::answer::{Recalled, Retrieved, Step, StepNode, Verdict};
 use crate::ids::Timestamp;
 use crate::request::{Retrieve, Strategy};
 use crate::resident::{Fired, Resident, SpreadLane};
 use crate::settings::{RecallSettings, TTFS_TAU_MS};
 use crate::state::{Owner, State};
-use evidence::Evidence;
+use evidence::Gathered;
 use pool::Pool;
 use query::Query;
 use rank::{Ranked, collapse_duplicates};
 use rustc_hash::FxHashMap;
+
+/// Chance of an answer below which a recall without a threshold of its own shows nothing.
+pub const ANSWER_MIN: f32 = 0.1;
 
 /// Answers a batch of recalls over one state. `vectors` holds one embedding a request.
 pub fn answer_batch(
@@ -95,7 +100,10 @@ fn answer(
     fired: Option<&[Fired]>,
     now: Timestamp,
 ) -> Retrieved {
+    let weighs = request.strategy == Strategy::HybridApproach;
+    let gathered = weighs.then(|| evidence::gather(state, query, pool, fired.unwrap_or_default()));
     let mut ranked = match (request.strategy, fired) {
+        _ if weighs => by_evidence(state, settings, pool, gathered.as_ref(), fired.unwrap_or_default()),
         (_, Some(fired)) => rank::by_first_spike(state, pool, fired),
         (Strategy::SemanticSimilarity, _) => rank::by(pool, |candidate| candidate.cosine.max(0.0)),
         (Strategy::Lexical, _) => rank::by(pool, |candidate| candidate.lexical),
@@ -104,13 +112,8 @@ fn answer(
         (Strategy::PageRank, _) => pagerank::rank(state, settings, pool, query),
         _ => rank::by(pool, |candidate| candidate.fused),
     };
-    let gathered: FxHashMap<u32, Evidence> = if request.include_reasoning {
-        let all = evidence::gather(state, query, pool, fired.unwrap_or_default());
-        all.into_iter().map(|one| (one.row, one)).collect()
-    } else {
-        FxHashMap::default()
-    };
-    ranked.retain(|ranked| pool.allows(ranked.row) && ranked.score >= request.threshold);
+    ranked.retain(|ranked| pool.allows(ranked.row));
+    let verdict = cut(&mut ranked, request, pool, weighs);
     let shown = collapse_duplicates(state, ranked);
     let by_node: FxHashMap<u32, &Fired> =
         fired.unwrap_or_default().iter().map(|fired| (fired.node, fired)).collect();
@@ -128,7 +131,6 @@ fn answer(
             first_spike_ms,
             path: if request.include_reasoning { path(state, &by_node, row) } else { Vec::new() },
             duplicates,
-            evidence: gathered.get(&row).copied(),
         })
         .collect();
     Retrieved {
@@ -149,10 +151,43 @@ fn answer(
             .map(|term| term.text.clone())
             .collect(),
         query_times: query.times.iter().map(|span| span.text.clone()).collect(),
+        verdict,
+        gathered: gathered.filter(|_| request.include_reasoning).map(Box::new),
         nodes_fired: fired.map_or(0, <[Fired]>::len) as u32,
         hops_max,
         sequence: 0,
     }
+}
+
+/// By weighed evidence; each with its first spike, if it fired.
+fn by_evidence(
+    state: &State,
+    settings: &RecallSettings,
+    pool: &Pool,
+    gathered: Option<&Gathered>,
+    fired: &[Fired],
+) -> Vec<Ranked> {
+    let spikes: FxHashMap<u32, f32> = fired.iter().map(|fired| (fired.node, fired.time_ms)).collect();
+    let scored = gathered.map(|gathered| settings.scorer.rank(gathered)).unwrap_or_default();
+    let ranked = scored.into_iter().map(|one| {
+        let row = pool.candidates[one.place as usize].row;
+        let first_spike_ms = spikes.get(&state.items.get(row).node).copied();
+        Ranked { row, score: one.chance, first_spike_ms }
+    });
+    ranked.collect()
+}
+
+/// Leaves out what scores below the threshold. Without one, all is left out if the best is too unlikely to answer, else nothing.
+fn cut(ranked: &mut Vec<Ranked>, request: &Retrieve, pool: &Pool, weighs: bool) -> Verdict {
+    let Some(best) = ranked.first().map(|best| best.score) else {
+        return if pool.searched == 0 { Verdict::NothingSearched } else { Verdict::NothingAlike };
+    };
+    match request.threshold {
+        Some(threshold) => ranked.retain(|ranked| ranked.score >= threshold),
+        None if weighs && best < ANSWER_MIN => ranked.clear(),
+        None => {}
+    }
+    if ranked.is_empty() { Verdict::TooUnlikely } else { Verdict::Answered }
 }
 
 /// Nodes from the first cause to `node`, as spikes went.

@@ -6,6 +6,8 @@
 //! 100,000 unrelated texts beside; those of sequences and speakers from 120. The PageRank beside it (`retrieve/pagerank.rs`) has the settings
 //! that 290 tries found for it, the best in the mean of the three sets.
 
+use crate::retrieve::scorer::Scorer;
+use crate::retrieve::weights;
 use serde::{Deserialize, Serialize};
 
 /// How a recall finds its seeds and how spikes spread from them.
@@ -69,6 +71,8 @@ pub struct RecallSettings {
     pub stop_share: f32,
     /// Memories that SpreadingActivation drives.
     pub seeds_few: usize,
+    /// Weights of the evidence.
+    pub scorer: Scorer,
 }
 
 impl Default for RecallSettings {
@@ -102,6 +106,7 @@ impl Default for RecallSettings {
             spread_ms: 60,
             stop_share: 0.03,
             seeds_few: 4,
+            scorer: weights::SHIPPED,
         }
     }
 }

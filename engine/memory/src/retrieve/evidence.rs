@@ -2,19 +2,21 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::ids::MemoryId;
 use crate::request::Kind;
 use crate::resident::Fired;
 use crate::retrieve::pool::{Candidate, Pool};
 use crate::retrieve::query::Query;
-use crate::retrieve::succession::Succession;
 use crate::retrieve::strength;
+use crate::retrieve::succession::{self, Pair};
 use crate::state::State;
 use crate::state::graph::{EdgeClass, Side};
 use crate::state::{Owner, items::Item};
 use crate::text::names::split_title;
+use crate::text::words::words;
 
 /// Numbers of one memory.
-pub const EVIDENCE: usize = 26;
+pub const EVIDENCE: usize = 23;
 
 /// Their names, in order.
 pub static NAMES: [&str; EVIDENCE] = [
@@ -30,21 +32,26 @@ pub static NAMES: [&str; EVIDENCE] = [
     "cosine_below_best",
     "centred",
     "stands_out_if_unknown",
-    "words_of_neighbours",
-    "meaning_of_neighbours",
-    "spike",
+    "words_beside",
+    "meaning_beside",
     "spike_reached",
     "spike_own",
-    "entities",
+    "names",
     "subject",
     "time",
     "speaker",
-    "heir",
-    "left",
-    "superseded",
+    "wanted",
     "length",
     "fused",
 ];
+
+/// Numbers that are the same for all memories beside a query.
+pub const QUERY_FACTS: usize = 3;
+/// Their names: share of the query's rarity that nothing in the store holds; its words, logarithmic; memories, logarithmic.
+pub static QUERY_FACT_NAMES: [&str; QUERY_FACTS] = ["unknown", "query_length", "memories"];
+
+/// Candidates that are looked at for what the question wants: the best.
+const READ: usize = 48;
 
 /// What a memory reads like; kinds differ in what counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,7 +68,8 @@ impl Form {
     /// All of them, in the order of the weights.
     pub const ALL: [Form; 3] = [Form::Note, Form::Passage, Form::Turn];
 
-    fn of(item: &Item) -> Self {
+    /// Told from the memory itself.
+    pub fn of(item: &Item) -> Self {
         match item.kind {
             Kind::Turn => Form::Turn,
             Kind::Passage if split_title(&item.content).0.is_some() => Form::Passage,
@@ -73,20 +81,41 @@ impl Form {
 /// The evidence for one memory.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Evidence {
-    /// Its row.
-    pub row: u32,
+    /// Which.
+    pub memory: MemoryId,
     /// What it reads like.
     pub form: Form,
     /// The numbers, as in [`NAMES`].
     pub values: [f32; EVIDENCE],
 }
 
-/// Weighs nothing yet: gathers the evidence for every candidate of a pool. `fired` holds the spread's spikes.
-pub fn gather(state: &State, query: &Query, pool: &Pool, fired: &[Fired]) -> Vec<Evidence> {
+/// All that is known of a query's candidates.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gathered {
+    /// One for each candidate, in their order.
+    pub evidence: Vec<Evidence>,
+    /// Candidates that may have replaced one another.
+    pub pairs: Vec<Pair>,
+    /// Whether the query asks for what was.
+    pub asks_for_past: bool,
+    /// As in [`QUERY_FACT_NAMES`].
+    pub query: [f32; QUERY_FACTS],
+}
+
+/// Gathers the evidence for every candidate of a pool. `fired` holds the spread's spikes.
+pub fn gather(state: &State, query: &Query, pool: &Pool, fired: &[Fired]) -> Gathered {
     let spikes: FxHashMap<u32, &Fired> = fired.iter().map(|fired| (fired.node, fired)).collect();
-    let all = Whole::of(state, query, pool);
-    let succession = Succession::of(state, query, pool);
-    pool.candidates.iter().map(|candidate| all.evidence(candidate, &spikes, &succession)).collect()
+    let whole = Whole::of(state, query, pool);
+    let evidence = pool.candidates.iter().enumerate();
+    let evidence = evidence.map(|(place, candidate)| whole.evidence(candidate, place < READ, &spikes)).collect();
+    let unknown = query.lexical.terms.iter().filter(|term| term.alternatives.is_empty());
+    let unknown = unknown.map(|term| term.idf).sum::<f32>() / whole.idf_all;
+    Gathered {
+        evidence,
+        pairs: succession::pairs(state, pool),
+        asks_for_past: query.asks_for_past,
+        query: [unknown, (query.words.len() as f32 + 1.0).ln() / 4.0, whole.texts_log / 8.0],
+    }
 }
 
 /// What is the same for all candidates.
@@ -94,11 +123,10 @@ struct Whole<'a> {
     state: &'a State,
     query: &'a Query,
     pool: &'a Pool,
-    /// BM25 of a text that holds every term of the query once.
-    bm25_full: f32,
     bm25_best: f32,
+    /// Rarity of all terms of the query.
     idf_all: f32,
-    /// Share of the query's rarity that some candidate matches: low where the store has other words for it.
+    /// Share of it that some candidate matches: low where the store has other words for it.
     known: f32,
     cosine_best: f32,
     terms: f32,
@@ -114,7 +142,6 @@ impl<'a> Whole<'a> {
             state,
             query,
             pool,
-            bm25_full: idf_all,
             bm25_best: best(|candidate| candidate.words.bm25).max(1e-6),
             idf_all,
             known: best(|candidate| candidate.words.matched_idf) / idf_all,
@@ -125,56 +152,48 @@ impl<'a> Whole<'a> {
         }
     }
 
-    fn evidence(
-        &self,
-        candidate: &Candidate,
-        spikes: &FxHashMap<u32, &Fired>,
-        succession: &Succession,
-    ) -> Evidence {
+    fn evidence(&self, candidate: &Candidate, read: bool, spikes: &FxHashMap<u32, &Fired>) -> Evidence {
         let item = self.state.items.get(candidate.row);
-        let words = candidate.words;
-        let idf_share = words.matched_idf / self.idf_all;
-        let stands_out = self.pool.background.stands_out(candidate.cosine);
-        let (beside_words, beside_meaning) = self.neighbours(item);
+        let matched = candidate.words;
+        let idf_share = matched.matched_idf / self.idf_all;
+        let stands_out = self.pool.background.stands_out(candidate.cosine) / 4.0;
+        let (words_beside, meaning_beside) = self.beside(item);
         let (spike, reached) = match spikes.get(&item.node) {
             Some(fired) => (strength(fired.time_ms), fired.parent.is_some()),
             None => (0.0, false),
         };
-        let (entities, subject) = self.entities(item);
-        let place = succession.of_row(candidate.row);
+        let (names, subject) = self.names(item);
+        let phrase = matched.phrase && self.query.lexical.holds(&item.content);
         let values = [
-            words.bm25 / self.bm25_full,
-            words.bm25 / self.bm25_best,
+            matched.bm25 / self.idf_all,
+            matched.bm25 / self.bm25_best,
             idf_share,
-            words.matched / self.terms,
-            words.rarest / self.texts_log,
+            matched.matched / self.terms,
+            matched.rarest / self.texts_log,
             idf_share * self.known,
-            f32::from(u8::from(words.phrase)),
+            f32::from(u8::from(phrase)),
             candidate.cosine,
-            stands_out / 4.0,
+            stands_out,
             candidate.cosine - self.cosine_best,
             candidate.centred,
-            stands_out / 4.0 * (1.0 - self.known),
-            beside_words,
-            beside_meaning,
-            spike,
+            stands_out * (1.0 - self.known),
+            words_beside,
+            meaning_beside,
             if reached { spike } else { 0.0 },
             if reached { 0.0 } else { spike },
-            entities,
+            names,
             subject,
             self.time(item),
             f32::from(candidate.speaker),
-            place.heir,
-            place.left,
-            0.0,
+            if read { self.wanted(item) } else { 0.0 },
             (item.content.len() as f32 + 1.0).ln() / 8.0,
             candidate.fused,
         ];
-        Evidence { row: candidate.row, form: Form::of(item), values }
+        Evidence { memory: item.id, form: Form::of(item), values }
     }
 
     /// The most that the memories before and after it in a sequence have of the query's words and meaning.
-    fn neighbours(&self, item: &Item) -> (f32, f32) {
+    fn beside(&self, item: &Item) -> (f32, f32) {
         let mut most = (0.0f32, 0.0f32);
         for edge in self.state.graph.row(item.node, Side::Far) {
             if edge.class() != EdgeClass::Sequence as u32 {
@@ -190,12 +209,17 @@ impl<'a> Whole<'a> {
     }
 
     /// Share of the query's names that a memory mentions, by rarity, and that it is about.
-    fn entities(&self, item: &Item) -> (f32, f32) {
+    fn names(&self, item: &Item) -> (f32, f32) {
         let (mut mentioned, mut about) = (0.0, 0.0);
+        if self.query.entities.is_empty() {
+            return (0.0, 0.0);
+        }
         for edge in self.state.graph.row(item.node, Side::Near) {
-            let asked = self.query.entities.iter().find(|entity| {
-                self.state.entities.get(entity.ix).node == edge.target
-            });
+            let asked = self
+                .query
+                .entities
+                .iter()
+                .find(|entity| self.state.entities.get(entity.ix).node == edge.target);
             if let Some(entity) = asked {
                 mentioned += entity.rarity;
                 if self.state.graph.row(edge.target, Side::Near).iter().any(|back| back.target == item.node) {
@@ -208,8 +232,17 @@ impl<'a> Whole<'a> {
 
     /// Whether it happened at a time that the query names; 0 where it names none.
     fn time(&self, item: &Item) -> f32 {
-        const DAY_US: f32 = 86_400e6;
+        const DAYS_US: f32 = 2.0 * 86_400e6;
         let distances = self.query.times.iter().map(|span| span.distance_us(item.time()));
-        distances.min().map_or(0.0, |distance| (-(distance as f32) / (2.0 * DAY_US)).exp())
+        distances.min().map_or(0.0, |distance| (-(distance as f32) / DAYS_US).exp())
+    }
+
+    /// 1 if it holds the kind of thing that the question wants, -1 if not, 0 if nothing is wanted.
+    fn wanted(&self, item: &Item) -> f32 {
+        match self.query.wanted {
+            Some(wanted) if wanted.is_in(&words(&item.content)) => 1.0,
+            Some(_) => -1.0,
+            None => 0.0,
+        }
     }
 }

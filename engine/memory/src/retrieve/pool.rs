@@ -84,7 +84,7 @@ impl Pool {
             .filter(|row| self.allows(*row) && !self.place.contains_key(row))
             .collect();
         for (at, cosine) in probe.cosines(state, &rows).into_iter().enumerate() {
-            let words = LexicalMatch { row: rows[at], ..LexicalMatch::default() };
+            let words = unmatched(rows[at]);
             self.place.insert(rows[at], self.candidates.len() as u32);
             self.candidates.push(candidate(settings, self.scales, words, cosine, None));
         }
@@ -185,6 +185,11 @@ fn speakers(state: &State, query: &Query, rows: &[u32]) -> Vec<i8> {
     named.into_iter().map(place).collect()
 }
 
+/// A row that holds no word of the query.
+fn unmatched(row: u32) -> LexicalMatch {
+    LexicalMatch { row, bm25: 0.0, matched_idf: 0.0, matched: 0.0, rarest: 0.0, phrase: false }
+}
+
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
@@ -234,7 +239,7 @@ impl<'a> List<'a> {
     fn words(&self, row: u32) -> LexicalMatch {
         match self.matches.binary_search_by_key(&row, |one| one.row) {
             Ok(at) => self.matches[at],
-            Err(_) => LexicalMatch { row, ..LexicalMatch::default() },
+            Err(_) => unmatched(row),
         }
     }
 

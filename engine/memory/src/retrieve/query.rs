@@ -6,6 +6,7 @@ use crate::state::State;
 use crate::state::entities::Met;
 use crate::state::lexical::LexicalQuery;
 use crate::text::change::asks_for_past;
+use crate::text::wanted::{Wanted, wanted};
 use crate::text::names::names;
 use crate::text::times::{Span, spans};
 use crate::text::words::words;
@@ -23,6 +24,8 @@ pub struct Query {
     pub times: Vec<Span>,
     /// Whether it asks for what was, not for what is.
     pub asks_for_past: bool,
+    /// What an answer must hold.
+    pub wanted: Option<Wanted>,
 }
 
 /// An entity named by a query.
@@ -65,9 +68,10 @@ impl Query {
                     .then(|| QueryEntity { ix, rarity: ((memories + 1.0) / degree as f32).ln().max(0.0) })
             })
             .collect();
+        let wanted = wanted(&cut);
         let words: Vec<String> = cut.into_iter().map(|word| word.folded).collect();
         let lexical = state.lexical.understand(&request.query);
         let asks_for_past = asks_for_past(&request.query);
-        Query { words, lexical, entities, times: spans(&request.query), asks_for_past }
+        Query { words, lexical, entities, times: spans(&request.query), asks_for_past, wanted }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Only notes and short turns are compared: passages of documents are replaced as documents are.
 
+use crate::ids::Timestamp;
 use crate::retrieve::evidence::Form;
 use crate::retrieve::pool::{Candidate, Pool};
 use crate::state::State;
@@ -22,9 +23,9 @@ pub const PAIR: usize = 9;
 /// Two memories, of which the newer may have replaced the older.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pair {
-    /// Row of the older.
+    /// Place of the older among the candidates.
     pub older: u32,
-    /// Row of the newer.
+    /// Place of the newer.
     pub newer: u32,
     /// Rarity of the words that both hold, logarithmic; the rarest of them; cosine, centred, and its square; whether the newer tells a
     /// change, alone and times the cosine; whether each has a number that the other lacks; lengths in words, logarithmic.
@@ -32,7 +33,8 @@ pub struct Pair {
 }
 
 struct Text {
-    row: u32,
+    place: u32,
+    when: (Timestamp, u32),
     tells_change: bool,
     terms: Vec<(String, f32)>,
     numbers: Vec<String>,
@@ -43,15 +45,15 @@ struct Text {
 /// Compares the best candidates of a pool with each other.
 pub fn pairs(state: &State, pool: &Pool) -> Vec<Pair> {
     let mean = state.vectors.mean();
+    let best = pool.candidates.iter().take(NEWER).enumerate();
     let texts: Vec<Text> =
-        pool.candidates.iter().take(NEWER).filter_map(|one| Text::of(state, one, &mean)).collect();
-    let when = |text: &Text| (state.items.get(text.row).time(), text.row);
+        best.filter_map(|(place, one)| Text::of(state, place as u32, one, &mean)).collect();
     let mut pairs = Vec::new();
     for (at, one) in texts.iter().enumerate().take(OLDER) {
         for other in &texts[at + 1..] {
-            let (older, newer) = if when(one) < when(other) { (one, other) } else { (other, one) };
+            let (older, newer) = if one.when < other.when { (one, other) } else { (other, one) };
             if let Some(values) = older.beside(newer) {
-                pairs.push(Pair { older: older.row, newer: newer.row, values });
+                pairs.push(Pair { older: older.place, newer: newer.place, values });
             }
         }
     }
@@ -59,7 +61,7 @@ pub fn pairs(state: &State, pool: &Pool) -> Vec<Pair> {
 }
 
 impl Text {
-    fn of(state: &State, candidate: &Candidate, mean: &[f32]) -> Option<Self> {
+    fn of(state: &State, place: u32, candidate: &Candidate, mean: &[f32]) -> Option<Self> {
         let item = state.items.get(candidate.row);
         if Form::of(item) == Form::Passage || item.content.len() > TEXT_BYTES_MAX {
             return None;
@@ -83,7 +85,8 @@ impl Text {
         let norm = centred.iter().map(|value| value * value).sum::<f32>().sqrt().max(1e-6);
         centred.iter_mut().for_each(|value| *value /= norm);
         Some(Text {
-            row: candidate.row,
+            place,
+            when: (item.time(), candidate.row),
             tells_change: tells_change(&cut),
             terms: terms.collect(),
             numbers,

@@ -6,27 +6,28 @@ use super::words::{Word, words};
 const CHANGES: &[&str] = &[
     "after all", "all done with", "any more", "anymore", "as of", "back down", "back to", "back up",
     "became", "become", "becomes", "bumped", "cancelled", "change of plan", "changed", "changes to",
-    "correction", "cut to", "decided to", "down to", "dropped", "effective", "ended", "extended", "for
-    the time being", "from april", "from august", "from december", "from february", "from friday", "from
-    january", "from july", "from june", "from march", "from may", "from monday", "from next", "from
-    november", "from now on", "from october", "from september", "from this", "from thursday", "from
-    today", "from tomorrow", "from tuesday", "from wednesday", "gave up", "given up", "goes to", "gone",
-    "gone off", "gone up", "got rid of", "has left", "has moved", "in place of", "increased", "instead",
-    "is called", "is off", "is over", "just got", "lowered", "merged into", "migrated", "moved", "moves
-    to", "new", "no longer", "no more", "now", "only from", "over to", "postponed", "promoted", "pushed
-    back", "pushed to", "quit", "raised", "reduced", "removed", "renamed", "replaced", "replaces",
-    "rescheduled", "retired", "scrapped", "set to", "shifted", "shifts to", "shortened", "slipped",
-    "sold", "starting", "stepped down", "stopped", "stops", "swapped", "switched", "switches to", "taken
-    over", "takes over", "these days", "took over", "turned into", "until further notice", "up to",
-    "updated", "upgraded", "used to be", "went up", "will now", "with effect",
+    "correction", "cut to", "decided to", "down to", "dropped", "effective", "ended", "extended",
+    "for the time being", "from april", "from august", "from december", "from february",
+    "from friday", "from january", "from july", "from june", "from march", "from may",
+    "from monday", "from next", "from november", "from now on", "from october", "from september",
+    "from this", "from thursday", "from today", "from tomorrow", "from tuesday", "from wednesday",
+    "gave up", "given up", "goes to", "gone", "gone off", "gone up", "got rid of", "has left",
+    "has moved", "in place of", "increased", "instead", "is called", "is off", "is over",
+    "just got", "lowered", "merged into", "migrated", "moved", "moves to", "new", "no longer",
+    "no more", "now", "only from", "over to", "postponed", "promoted", "pushed back", "pushed to",
+    "quit", "raised", "reduced", "removed", "renamed", "replaced", "replaces", "rescheduled",
+    "retired", "scrapped", "set to", "shifted", "shifts to", "shortened", "slipped", "sold",
+    "starting", "stepped down", "stopped", "stops", "swapped", "switched", "switches to",
+    "taken over", "takes over", "these days", "took over", "turned into", "until further notice",
+    "up to", "updated", "upgraded", "used to be", "went up", "will now", "with effect",
 ];
 
 /// Words and phrases of queries that ask for what was.
 const PAST: &[&str] = &[
     "at first", "before", "earlier", "first", "former", "formerly", "in the past", "initial",
-    "initially", "last autumn", "last month", "last spring", "last summer", "last week", "last winter",
-    "last year", "old", "older", "original", "originally", "past", "previous", "previously", "prior",
-    "to begin with", "used to",
+    "initially", "last autumn", "last month", "last spring", "last summer", "last week",
+    "last winter", "last year", "old", "older", "original", "originally", "past", "previous",
+    "previously", "prior", "to begin with", "used to",
 ];
 
 /// Whether a text, cut into words, tells a change: "now", "no longer", "moved to".

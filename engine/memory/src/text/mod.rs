@@ -12,6 +12,7 @@ pub mod stopwords;
 pub mod terms;
 pub mod times;
 pub mod units;
+pub mod wanted;
 pub mod words;
 
 pub use terms::is_findable;
