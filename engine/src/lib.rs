@@ -28,6 +28,7 @@ pub use cortexkg_compute::network;
 pub use cortexkg_embed::{HttpEndpoint, ModelChoice, ModelIdentity};
 pub use cortexkg_memory::{ColumnId, MemoryId, RecallSettings, TenantId, Timestamp, answer, request};
 pub use cortexkg_memory::{allocate, relation};
+pub use cortexkg_memory::retrieve::scoring;
 pub use error::{Error, ErrorKind};
 pub use handle::{Call, DeviceHealth, EngineHandle, Health, Statistics, reembed};
 pub use history::{Verified, verify};

@@ -96,7 +96,7 @@ fn live(engine: &EngineHandle, seed: u64) -> Vec<Said> {
                 query,
                 strategy,
                 tag_filter,
-                threshold: 0.0,
+                threshold: Some(0.0),
                 include_reasoning: true,
                 ..Default::default()
             };

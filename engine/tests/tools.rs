@@ -189,7 +189,7 @@ fn updates_are_found_by_their_new_words_only() {
     assert_eq!((fields, updated.version), (vec!["confidence", "tags", "content"], 2));
     assert_eq!(engine.update(update, Call::default()).wait().unwrap().changes, []);
     let terms = |query: &str| {
-        let recall = Retrieve { strategy: Strategy::Lexical, threshold: 0.1, ..ask(query) };
+        let recall = Retrieve { strategy: Strategy::Lexical, threshold: Some(0.1), ..ask(query) };
         engine.retrieve(recall, Call::default()).wait().unwrap().memories.len()
     };
     assert_eq!((terms("boiler"), terms("piano")), (0, 1));

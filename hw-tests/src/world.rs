@@ -86,7 +86,7 @@ impl World {
             1 => format!("Who was born in {}?", self.town()),
             _ => format!("Where did {} meet {}?", self.person(), self.person()),
         };
-        Retrieve { query, threshold: 0.0, include_reasoning: true, ..Retrieve::default() }
+        Retrieve { query, threshold: Some(0.0), include_reasoning: true, ..Retrieve::default() }
     }
 
     /// A whole import: texts in batches.

@@ -1,6 +1,7 @@
 //! Measuring recall and allocation, and fitting what ranks: data sets as they are published, and how much of their gold was
 //! found.
 
+pub mod asked;
 pub mod calibrate;
 pub mod cases;
 pub mod classes;
@@ -8,6 +9,7 @@ pub mod conditional;
 pub mod dataset;
 pub mod everyday;
 pub mod fit;
+pub mod fitting;
 pub mod folds;
 pub mod ingest;
 pub mod method;

@@ -4,7 +4,7 @@ mod analysis;
 
 use crate::ids::{ColumnId, MemoryId, Timestamp};
 use crate::request::{Kind, LearningMode, Place, Strategy};
-use crate::retrieve::evidence::Gathered;
+use crate::retrieve::scoring::Gathered;
 
 pub use analysis::{
     Analyzed, Bottleneck, Centrality, Clustering, Community, Connectivity, Correlation, Finding, GraphCounts,

@@ -1,14 +1,14 @@
 //! Recall: seeds from words and vectors, a spiking spread over the graph, the order of first spikes.
 
 mod background;
-pub mod evidence;
+mod evidence;
 mod pagerank;
 mod pool;
 mod query;
 mod rank;
-pub mod scorer;
-pub mod succession;
-pub mod weights;
+mod scorer;
+mod succession;
+mod weights;
 
 use crate::Error;
 use crate::answer::{Recalled, Retrieved, Step, StepNode, Verdict};
@@ -22,6 +22,15 @@ use pool::Pool;
 use query::Query;
 use rank::{Ranked, collapse_duplicates};
 use rustc_hash::FxHashMap;
+
+/// What recall weighs and by which weights, for what fits and judges them.
+pub mod scoring {
+    pub use super::ANSWER_MIN;
+    pub use super::evidence::{EVIDENCE, Evidence, Form, Gathered, NAMES, QUERY_FACT_NAMES};
+    pub use super::scorer::{BELIEF, BELIEF_NAMES, FORMS, Scored, Scorer, Strengths, belief_inputs};
+    pub use super::succession::{PAIR, Pair};
+    pub use super::weights::SHIPPED;
+}
 
 /// Chance of an answer below which a recall without a threshold of its own shows nothing.
 pub const ANSWER_MIN: f32 = 0.1;

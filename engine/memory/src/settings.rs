@@ -6,8 +6,7 @@
 //! 100,000 unrelated texts beside; those of sequences and speakers from 120. The PageRank beside it (`retrieve/pagerank.rs`) has the settings
 //! that 290 tries found for it, the best in the mean of the three sets.
 
-use crate::retrieve::scorer::Scorer;
-use crate::retrieve::weights;
+use crate::retrieve::scoring::{SHIPPED, Scorer};
 use serde::{Deserialize, Serialize};
 
 /// How a recall finds its seeds and how spikes spread from them.
@@ -106,7 +105,7 @@ impl Default for RecallSettings {
             spread_ms: 60,
             stop_share: 0.03,
             seeds_few: 4,
-            scorer: weights::SHIPPED,
+            scorer: SHIPPED,
         }
     }
 }

@@ -52,7 +52,7 @@ impl TryFrom<proto::RetrieveRequest> for request::Retrieve {
         Ok(request::Retrieve {
             query: retrieve.query,
             limit: retrieve.limit.unwrap_or(standard.limit),
-            threshold: retrieve.threshold.unwrap_or(standard.threshold),
+            threshold: retrieve.threshold,
             include_reasoning: retrieve.include_reasoning,
             tag_filter: retrieve.tag_filter,
             time_range: retrieve.time_range.map(time_range).transpose()?,
@@ -195,7 +195,7 @@ mod tests {
             ..Default::default()
         };
         let retrieve = request::Retrieve::try_from(message).unwrap();
-        assert_eq!((retrieve.limit, retrieve.threshold), (0, 0.0));
+        assert_eq!((retrieve.limit, retrieve.threshold), (0, Some(0.0)));
     }
 
     #[test]

@@ -203,7 +203,7 @@ impl TryFrom<RetrieveMemory> for request::Retrieve {
         Ok(request::Retrieve {
             query: arguments.query,
             limit: arguments.limit.unwrap_or(standard.limit),
-            threshold: arguments.threshold.unwrap_or(standard.threshold),
+            threshold: arguments.threshold,
             include_reasoning: arguments.include_reasoning.unwrap_or_default(),
             tag_filter: arguments.tag_filter.unwrap_or_default(),
             time_range: arguments.time_range.map(time_range).transpose()?,

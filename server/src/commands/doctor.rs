@@ -163,7 +163,7 @@ fn try_engine(settings: &Settings) -> anyhow::Result<String> {
     let stored =
         engine.store(Store { content: content.into(), ..Store::default() }, Call::default()).wait()?;
     let request =
-        Retrieve { query: "what did the doctor find?".into(), threshold: 0.0, ..Retrieve::default() };
+        Retrieve { query: "what did the doctor find?".into(), threshold: Some(0.0), ..Retrieve::default() };
     let found = engine.retrieve(request, Call::default()).wait()?;
     ensure!(
         found.memories.iter().any(|found| found.memory.id == stored.id),

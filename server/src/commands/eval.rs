@@ -83,7 +83,7 @@ struct Plan {
     noise: Vec<Store>,
     recall: RecallSettings,
     methods: Vec<Method>,
-    threshold: f32,
+    threshold: Option<f32>,
 }
 
 /// Stores, asks, scores.
@@ -97,7 +97,7 @@ pub fn run(settings: &Settings, args: &RetrievalArgs) -> anyhow::Result<ExitCode
         noise: args.noise.as_deref().map(noise::read).transpose()?.unwrap_or_default(),
         recall: args.recall.as_deref().map(recall_settings).transpose()?.unwrap_or_default(),
         methods: args.method.each(),
-        threshold: if args.defaults { Retrieve::default().threshold } else { 0.0 },
+        threshold: if args.defaults { Retrieve::default().threshold } else { Some(0.0) },
     };
     let datasets = args.dataset.iter().map(|path| Dataset::read(path)).collect::<anyhow::Result<Vec<_>>>()?;
     let mut lines = Vec::new();
@@ -174,7 +174,7 @@ impl Measured {
         engine: &Engine,
         question: &Question,
         texts: &Texts,
-        threshold: f32,
+        threshold: Option<f32>,
     ) -> anyhow::Result<Vec<usize>> {
         let limit = DEPTHS[DEPTHS.len() - 1] as u32;
         let request = Retrieve { limit, threshold, ..self.method.request(&question.text) };
@@ -194,7 +194,7 @@ impl Measured {
             "set": dataset.set,
             "method": self.method.word(),
             "embedder": ingest.embedder,
-            "threshold": super::export::shortest(plan.threshold),
+            "threshold": plan.threshold.map(super::export::shortest),
             "questions_without_gold": dataset.without_gold,
             "texts": ingest.texts,
             "ingest_per_s": ingest.per_s(),

@@ -1,196 +1,246 @@
-//! `cortexkg eval fit`: weights of a linear scorer from files of cases (`eval/cases.rs`), and what it finds in folds or sets
-//! that it was not fitted on.
+//! `cortexkg eval fit`: the weights that recall ranks with, from worlds of everyday memory and data sets, and what they find in folds
+//! or sets that they were not fitted on.
 //!
 //! Fields of `--json`:
-//!   cases, features, weights {NAME: weight}, standard {NAME: weight}, loss,
-//!   answers {weights [top, lead], bias, auc, error, brier, bins} or null: is the best memory of a question an answer at all? From
-//!   its score and its lead over the second, over the sets that ask what cannot be answered; with --cross the scores are of
-//!   what was held out, while these three numbers are fitted on all of them;
-//!   held [{set, fold, trained_on, ..score}] and sets {NAME: score} (with --cross).
+//!   questions, embedder, held [{set, fold, fitted_on, ..score}], sets {NAME: {..score, stale, area, shown, abstain}}, scorer
 
-use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::BufReader;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 use clap::Args;
-use serde_json::{Map, Value, json};
+use cortexkg_engine::scoring::{ANSWER_MIN, Scorer};
+use serde_json::{Value, json};
 
 use super::{print, print_json};
-use crate::eval::calibrate::{self, Reliability, Seen};
-use crate::eval::cases::{Case, Cases};
+use crate::eval::asked::{Asked, Asker};
 use crate::eval::classes::{auc, percent};
-use crate::eval::conditional::{self, Model};
-use crate::eval::folds::{self, By, Held};
+use crate::eval::dataset::Dataset;
+use crate::eval::fitting::{self, Pull};
+use crate::eval::folds::By;
+use crate::eval::noise;
+use crate::eval::published;
 use crate::eval::score::Score;
+use crate::eval::world::World;
+use crate::settings::Settings;
+
+/// The set that worlds count to.
+const EVERYDAY: &str = "everyday";
 
 /// Arguments of `eval fit`.
 #[derive(Args)]
 pub struct FitArgs {
-    /// Cases as JSON lines; all files with the same features.
-    #[arg(required = true, value_name = "CASES.jsonl")]
-    cases: Vec<PathBuf>,
+    /// Worlds of everyday memory and data sets that `eval retrieval` reads.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
     /// Judge each fold (or set) by weights fitted on the others.
     #[arg(long, value_enum, value_name = "fold|set", num_args = 0..=1, default_missing_value = "fold")]
     cross: Option<By>,
-    /// Pull of standardised weights towards zero.
-    #[arg(long, default_value_t = conditional::Settings::default().l2)]
+    /// JSON lines to store before every world once more: what a store that grew must still find.
+    #[arg(long, value_name = "FILE.jsonl")]
+    noise: Option<PathBuf>,
+    /// Embedding model: default, static, http, a name that `model add` knows, or a folder.
+    #[arg(long, value_name = "MODEL")]
+    embedder: Option<String>,
+    /// Of the belief in the best memory, others get their share of its strength to this power.
+    #[arg(long, default_value_t = 0.5)]
+    falloff: f32,
+    /// Pull of the weights of evidence to zero.
+    #[arg(long, default_value_t = Pull::default().evidence)]
     l2: f64,
-    /// Feature whose weight may not be negative; may be repeated.
-    #[arg(long, value_name = "FEATURE")]
-    non_negative: Vec<String>,
-    /// Fit the chance of an answer as if questions with and without one were equally many.
-    #[arg(long)]
-    balanced: bool,
+    /// Write the weights as the product keeps them.
+    #[arg(long, value_name = "FILE.rs")]
+    weights: Option<PathBuf>,
     /// Print one JSON object on standard output and nothing else.
     #[arg(long)]
     json: bool,
 }
 
-/// What a fold came to.
+/// What a scorer finds.
+#[derive(Default)]
 struct Judged {
+    fitted_on: usize,
     score: Score,
-    /// Top score and lead of every case, and whether the case can be answered; where the set asks both kinds.
-    seen: Vec<Seen>,
+    stale: Vec<bool>,
+    tops: Vec<(f64, bool)>,
 }
 
-/// Bins of the reliability table.
-const BINS: usize = 10;
-
-/// Fits and judges.
-pub fn run(args: &FitArgs) -> anyhow::Result<ExitCode> {
-    let mut cases = Cases::default();
-    for path in &args.cases {
-        let told = || format!("{}", path.display());
-        let file = File::open(path).with_context(told)?;
-        cases.append(Cases::read(BufReader::new(file)).with_context(told)?).with_context(told)?;
+/// Asks, fits, judges.
+pub fn run(settings: &Settings, args: &FitArgs) -> anyhow::Result<ExitCode> {
+    let mut settings = settings.clone();
+    if let Some(embedder) = &args.embedder {
+        settings.neural_networks.model.clone_from(embedder);
     }
-    let settings = settings(args, &cases.names)?;
-    let all: Vec<&Case> = cases.list.iter().collect();
-    let model = conditional::fit(&all, &settings);
-    ensure!(!model.weights.is_empty(), "no case has both gold and something else to tell it from");
-    let both: BTreeSet<&str> =
-        all.iter().filter(|case| !case.answerable).map(|case| case.set.as_str()).collect();
-    let mut seen = seen(&model, &all, &both);
-    let mut held = Vec::new();
-    if let Some(by) = args.cross {
-        let fit = |training: &[&Case]| conditional::fit(training, &settings);
-        let judged = folds::leave_one_out(&cases.list, by, fit, |model, tested| Judged {
-            score: folds::score(tested, |row| model.score(row)),
-            seen: self::seen(model, tested, &both),
-        });
-        seen = judged.iter().flat_map(|held| held.judged.seen.clone()).collect();
-        held = judged.into_iter().map(scored).collect();
+    let asked = ask(&settings, args)?;
+    let all: Vec<&Asked> = asked.iter().collect();
+    let pull = Pull { evidence: args.l2, ..Pull::default() };
+    let mut held: BTreeMap<(String, String), Judged> = BTreeMap::new();
+    let name = |asked: &Asked| match args.cross {
+        Some(By::Set) | None => (asked.set.clone(), String::new()),
+        Some(By::Fold) => (asked.set.clone(), asked.fold.clone()),
+    };
+    let shipped = fitting::fit(&all, pull, args.falloff);
+    let names: BTreeSet<_> = asked.iter().map(name).collect();
+    for out in names {
+        let (tested, training): (Vec<&Asked>, Vec<&Asked>) = all.iter().partition(|asked| name(asked) == out);
+        let scorer = match args.cross {
+            Some(_) => fitting::fit(&training, pull, args.falloff),
+            None => shipped.clone(),
+        };
+        let fitted_on = if args.cross.is_some() { training.len() } else { all.len() };
+        held.insert(out, Judged { fitted_on, ..judge(&scorer, &tested) });
     }
-    let answers = Answers::of(&seen, args.balanced);
+    if let Some(path) = &args.weights {
+        std::fs::write(path, source(&shipped)).with_context(|| format!("{}", path.display()))?;
+    }
     if args.json {
-        print_json(&as_json(&cases, &model, answers.as_ref(), &held))?;
+        print_json(&as_json(&held, &shipped, asked.len()))?;
     } else {
-        print(&told(&cases, &model, answers.as_ref(), &held))?;
+        print(&table(&held))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn settings(args: &FitArgs, names: &[String]) -> anyhow::Result<conditional::Settings> {
-    if let Some(unknown) = args.non_negative.iter().find(|name| !names.contains(name)) {
-        anyhow::bail!("--non-negative: no feature is called {unknown:?}; they are {}", names.join(", "));
-    }
-    let non_negative = names.iter().map(|name| args.non_negative.contains(name)).collect();
-    Ok(conditional::Settings { l2: args.l2, non_negative, ..conditional::Settings::default() })
-}
-
-fn scored(held: Held<Judged>) -> Held<Score> {
-    let Held { set, fold, trained_on, cases, judged } = held;
-    Held { set, fold, trained_on, cases, judged: judged.score }
-}
-
-/// Of cases of the sets `both`.
-fn seen(model: &Model, cases: &[&Case], both: &BTreeSet<&str>) -> Vec<Seen> {
-    let of = |case: &&Case| {
-        let mut scores: Vec<f64> = case.rows.iter().map(|row| model.score(&row.features)).collect();
-        scores.sort_by(|a, b| b.total_cmp(a));
-        let top = *scores.first()?;
-        let lead = scores.get(1).map_or(0.0, |second| top - second);
-        Some(Seen { inputs: vec![top, lead], is: case.answerable })
-    };
-    cases.iter().filter(|case| both.contains(case.set.as_str())).filter_map(of).collect()
-}
-
-/// Whether a question can be answered, told by its best memories.
-struct Answers {
-    model: calibrate::Model,
-    auc: Option<f64>,
-    reliability: Reliability,
-}
-
-impl Answers {
-    /// None where nothing was asked that cannot be answered.
-    fn of(seen: &[Seen], balanced: bool) -> Option<Answers> {
-        if seen.is_empty() {
-            return None;
-        }
-        let settings = if balanced {
-            calibrate::Settings::balanced(seen.iter())
+fn ask(settings: &Settings, args: &FitArgs) -> anyhow::Result<Vec<Asked>> {
+    let noise = args.noise.as_deref().map(noise::read).transpose()?.unwrap_or_default();
+    let mut asked = Vec::new();
+    for path in &args.files {
+        let told = || format!("{}", path.display());
+        let quiet = Asker { settings, noise: &[] };
+        if let Ok(world) = published::read(path).and_then(World::of) {
+            asked.extend(quiet.world(&world, EVERYDAY).with_context(told)?);
+            if !noise.is_empty() {
+                let loud = Asker { settings, noise: &noise };
+                asked.extend(loud.world(&world, "everyday beside noise").with_context(told)?);
+            }
         } else {
-            calibrate::Settings::default()
+            let dataset = Dataset::read(path)?;
+            asked.extend(quiet.dataset(&dataset).with_context(told)?);
+        }
+    }
+    ensure!(!asked.is_empty(), "no question was found in these files");
+    Ok(asked)
+}
+
+fn judge(scorer: &Scorer, tested: &[&Asked]) -> Judged {
+    let mut judged = Judged::default();
+    for asked in tested {
+        let ranked = scorer.rank(&asked.gathered);
+        judged.tops.push((ranked.first().map_or(0.0, |top| f64::from(top.chance)), !asked.gold.is_empty()));
+        if asked.gold.is_empty() {
+            continue;
+        }
+        let mut shown: Vec<usize> = Vec::new();
+        for one in &ranked {
+            // What is none of the set's takes a place too.
+            let number = asked.numbers[one.place as usize].unwrap_or(usize::MAX - one.place as usize);
+            if !shown.contains(&number) {
+                shown.push(number);
+            }
+        }
+        judged.score.add(&asked.gold, &shown);
+        let rank = |of: &[usize]| shown.iter().take(5).position(|number| of.contains(number));
+        if asked.kind == "update_current" {
+            match (rank(&asked.gold), rank(&asked.stale)) {
+                (None, None) => {}
+                (gold, stale) => judged.stale.push(stale.is_some_and(|at| gold.is_none_or(|gold| at < gold))),
+            }
+        }
+    }
+    judged
+}
+
+impl Judged {
+    fn merge(&mut self, other: &Judged) {
+        self.score.merge(&other.score);
+        self.stale.extend(&other.stale);
+        self.tops.extend(&other.tops);
+    }
+
+    /// Percent of outdated above current, area under ROC, percent of answerable questions shown, of others not.
+    fn extras(&self) -> [Option<f64>; 4] {
+        let share = |list: Vec<bool>| {
+            let yes = list.iter().filter(|is| **is).count();
+            (!list.is_empty()).then(|| percent(yes as f64 / list.len() as f64))
         };
-        let model = calibrate::fit(seen, &settings);
-        let chances: Vec<(f64, bool)> = seen.iter().map(|row| (model.chance(&row.inputs), row.is)).collect();
-        let reliability = Reliability::of(&chances, BINS);
-        Some(Answers { auc: auc(chances.into_iter()), reliability, model })
+        let min = f64::from(ANSWER_MIN);
+        let of = |answerable: bool| self.tops.iter().filter(move |(_, is)| *is == answerable);
+        [
+            share(self.stale.clone()),
+            auc(self.tops.iter().copied()).map(percent),
+            share(of(true).map(|(top, _)| *top >= min).collect()),
+            share(of(false).map(|(top, _)| *top < min).collect()),
+        ]
     }
 
     fn as_json(&self) -> Value {
-        let mut object = json!(self.reliability);
-        object["weights"] = json!(self.model.weights);
-        object["bias"] = json!(self.model.bias);
-        object["auc"] = json!(self.auc.map(percent));
+        let [stale, area, shown, abstain] = self.extras();
+        let mut object = json!(self.score.percent());
+        object["fitted_on"] = json!(self.fitted_on);
+        object["stale"] = json!(stale);
+        object["area"] = json!(area);
+        object["shown"] = json!(shown);
+        object["abstain"] = json!(abstain);
         object
     }
 }
 
-fn as_json(cases: &Cases, model: &Model, answers: Option<&Answers>, held: &[Held<Score>]) -> Value {
-    let named = |weights: &[f64]| -> Map<String, Value> {
-        cases.names.iter().zip(weights).map(|(name, &weight)| (name.clone(), json!(weight))).collect()
-    };
-    let mut object = json!({
-        "cases": cases.list.len(),
-        "features": cases.names,
-        "weights": named(&model.weights),
-        "standard": named(&model.standard),
-        "loss": model.loss,
-        "answers": answers.map(Answers::as_json),
-    });
-    if !held.is_empty() {
-        let fold = |held: &Held<Score>| {
-            let mut fold = json!(held.judged.percent());
-            fold["set"] = json!(held.set);
-            fold["fold"] = json!(held.fold);
-            fold["trained_on"] = json!(held.trained_on);
-            fold
-        };
-        object["held"] = held.iter().map(fold).collect();
-        let sets = folds::by_set(held).into_iter();
-        object["sets"] = Value::Object(sets.map(|(set, sum)| (set, json!(sum.percent()))).collect());
+fn by_set(held: &BTreeMap<(String, String), Judged>) -> BTreeMap<&str, Judged> {
+    let mut sets: BTreeMap<&str, Judged> = BTreeMap::new();
+    for ((set, _), judged) in held {
+        sets.entry(set).or_default().merge(judged);
     }
-    object
+    sets
 }
 
-fn told(cases: &Cases, model: &Model, answers: Option<&Answers>, held: &[Held<Score>]) -> String {
-    let mut text = format!("{} cases, loss {:.4}\n", cases.list.len(), model.loss);
-    text.push_str(&format!("{:<36}{:>14}{:>10}\n", "feature", "weight", "standard"));
-    for ((name, weight), standard) in cases.names.iter().zip(&model.weights).zip(&model.standard) {
-        text.push_str(&format!("{name:<36}{weight:>14.5}{standard:>10.3}\n"));
+fn as_json(held: &BTreeMap<(String, String), Judged>, scorer: &Scorer, questions: usize) -> Value {
+    let folds = held.iter().map(|((set, fold), judged)| {
+        let mut object = judged.as_json();
+        object["set"] = json!(set);
+        object["fold"] = json!(fold);
+        object
+    });
+    let sets: serde_json::Map<String, Value> =
+        by_set(held).into_iter().map(|(set, judged)| (set.to_owned(), judged.as_json())).collect();
+    json!({ "questions": questions, "held": folds.collect::<Vec<_>>(), "sets": sets, "scorer": scorer })
+}
+
+fn table(held: &BTreeMap<(String, String), Judged>) -> String {
+    let heads = ["stale", "area", "shown", "abstain"].map(|name| format!("{name:>9}")).concat();
+    let mut text = format!("{:<36}{:>7}{}{heads}\n", "held out", "n", Score::head());
+    let mut line = |name: &str, judged: &Judged| {
+        let extras = judged.extras().map(|value| match value {
+            Some(value) => format!("{value:>9.1}"),
+            None => format!("{:>9}", ""),
+        });
+        let columns = judged.score.percent().columns();
+        _ = writeln!(text, "{name:<36}{:>7}{columns}{}", judged.score.questions(), extras.concat());
+    };
+    for ((set, fold), judged) in held.iter().filter(|((_, fold), _)| !fold.is_empty()) {
+        line(&format!("{set} {fold}"), judged);
     }
-    if !held.is_empty() {
-        text.push('\n');
-        text.push_str(&folds::table(held));
-    }
-    if let Some(answers) = answers {
-        let area = answers.auc.map_or(String::new(), |auc| format!(", area {:.1}", percent(auc)));
-        text.push_str(&format!("\nanswerable or not{area}\n{}", answers.reliability.table()));
+    for (set, judged) in by_set(held) {
+        line(&format!("all of {set}"), &judged);
     }
     text
+}
+
+/// The weights as a source file of the product.
+fn source(scorer: &Scorer) -> String {
+    let list = |values: &[f32]| values.iter().map(|value| format!("{value:.4}")).collect::<Vec<_>>().join(", ");
+    let rows = scorer.evidence.iter().map(|row| format!("        [{}],\n", list(row))).collect::<String>();
+    format!(
+        "//! Weights that the product ships with: what `cortexkg eval fit` found on the development sets. A file of the program's.\n\n\
+         use crate::retrieve::scorer::Scorer;\n\n\
+         /// As fitted; each figure told of them is of weights fitted without what they were judged on.\n\
+         #[rustfmt::skip]\n\
+         pub const SHIPPED: Scorer = Scorer {{\n    evidence: [\n{rows}    ],\n    bias: [{}],\n    pair: [{}],\n    \
+         belief: [{}],\n    falloff: {:?},\n}};\n",
+        list(&scorer.bias),
+        list(&scorer.pair),
+        list(&scorer.belief),
+        scorer.falloff,
+    )
 }

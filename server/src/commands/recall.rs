@@ -25,8 +25,8 @@ pub struct RecallArgs {
     #[arg(long, default_value_t = Retrieve::default().limit)]
     limit: u32,
     /// Leave out memories scoring below, 0 to 1.
-    #[arg(long, default_value_t = Retrieve::default().threshold)]
-    threshold: f32,
+    #[arg(long)]
+    threshold: Option<f32>,
     /// How to rank.
     #[arg(long, value_enum, default_value_t = StrategyWord::HybridApproach)]
     strategy: StrategyWord,
