@@ -6,7 +6,7 @@ use crate::state::State;
 use crate::state::entities::Met;
 use crate::text::names::names;
 use crate::text::terms::terms_of;
-use crate::text::times::{Span, spans};
+use crate::text::times::{Span, absolute};
 use crate::text::words::words;
 
 /// A query taken apart.
@@ -64,6 +64,6 @@ impl Query {
             .collect();
         let terms = terms_of(&cut);
         let words = cut.into_iter().map(|word| word.folded).collect();
-        Query { words, terms, entities, times: spans(&request.query) }
+        Query { words, terms, entities, times: absolute(&request.query) }
     }
 }

@@ -4,6 +4,7 @@ pub mod chars;
 pub mod clock;
 pub mod dates;
 pub mod fold;
+pub mod intent;
 pub mod names;
 pub mod reading;
 pub mod stem;

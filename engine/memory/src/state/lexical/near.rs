@@ -10,9 +10,11 @@ use std::hash::Hasher;
 use super::distance::distance;
 
 /// Words of so many letters are looked up by leaving one out.
-const DELETES: std::ops::RangeInclusive<usize> = 3..=8;
+const DELETES: std::ops::RangeInclusive<usize> = 3..=6;
 /// Words of so many letters are looked up by their runs of three.
-const GRAMS: std::ops::RangeInclusive<usize> = 4..=24;
+const GRAMS: std::ops::RangeInclusive<usize> = 4..=40;
+/// Most letters of a word that may have been typed wrong.
+const TYPED_MAX: usize = 24;
 /// Most entries of gram lists read for one word that is not known, and for one that is.
 const READ_MAX: [usize; 2] = [20_000, 1_000];
 /// Most candidates compared in full.
@@ -146,7 +148,7 @@ impl Vocabulary {
     pub fn near(&self, word: &str, strict: bool) -> Vec<Near> {
         let edged = edged(word);
         let letters = &edged[1..edged.len() - 1];
-        if letters.len() < 3 || letters.len() > *GRAMS.end() {
+        if letters.len() < 3 || letters.len() > TYPED_MAX {
             return Vec::new();
         }
         let mut candidates = Vec::new();
