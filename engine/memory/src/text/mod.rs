@@ -6,6 +6,7 @@ pub mod dates;
 pub mod fold;
 pub mod intent;
 pub mod names;
+pub mod openers;
 pub mod reading;
 pub mod stem;
 pub mod stopwords;
