@@ -20,6 +20,8 @@ const PART_WEIGHTS: [f32; 2] = [0.7, 0.5];
 const SLIP_RATIO: usize = 4;
 /// Letters between the parts of a German compound.
 const LINKS: [&str; 7] = ["", "s", "n", "en", "es", "er", "e"];
+/// Most words looked at to find those that begin or end with one that is not known, and with one that is.
+const CONTAINED_MAX: [usize; 2] = [4_096, 256];
 /// Most words of a query that are tried as one.
 const JOINED_MAX: usize = 4;
 
@@ -260,7 +262,8 @@ impl Reader<'_> {
             return;
         }
         let mut found: Vec<(u32, f32)> = Vec::new();
-        for (term, rest, is_end) in self.index.vocabulary.containing(word, if is_known { 512 } else { 4_096 })
+        for (term, rest, is_end) in
+            self.index.vocabulary.containing(word, CONTAINED_MAX[usize::from(is_known)])
         {
             let rest_letters = rest.chars().count();
             let is_word = || {
