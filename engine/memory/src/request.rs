@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::ids::{MemoryId, Timestamp};
+use crate::text::is_findable;
 
 /// Longest content of one memory, characters.
 pub const CONTENT_CHARS_MAX: usize = 10_000;
@@ -292,6 +293,7 @@ impl Store {
     pub fn check(&self) -> Result<(), Error> {
         check_text("content", &self.content, CONTENT_CHARS_MAX)?;
         check_not_blank("content", &self.content)?;
+        check_findable("content", &self.content)?;
         check_optional_text("context", self.context.as_deref(), CONTEXT_CHARS_MAX)?;
         check_optional_text("source", self.source.as_deref(), SOURCE_CHARS_MAX)?;
         check_unit("confidence", self.confidence)?;
@@ -331,6 +333,7 @@ impl Update {
         if let Some(content) = &self.content {
             check_text("new_content", content, CONTENT_CHARS_MAX)?;
             check_not_blank("new_content", content)?;
+            check_findable("new_content", content)?;
         }
         check_optional_text("new_context", self.context.as_deref(), CONTEXT_CHARS_MAX)?;
         check_unit("new_confidence", self.confidence)?;
@@ -428,6 +431,14 @@ fn check_optional_text(field: &'static str, text: Option<&str>, chars_max: usize
 fn check_not_blank(field: &'static str, text: &str) -> Result<(), Error> {
     if text.trim().is_empty() {
         return Err(Error::invalid(field, "must not be empty or blank"));
+    }
+    Ok(())
+}
+
+/// A text of invisible characters alone would be kept and never found.
+fn check_findable(field: &'static str, text: &str) -> Result<(), Error> {
+    if !is_findable(text) {
+        return Err(Error::invalid(field, "must hold at least one visible character"));
     }
     Ok(())
 }

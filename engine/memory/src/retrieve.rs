@@ -46,7 +46,7 @@ pub fn answer_batch(
 ) -> Result<Vec<Retrieved>, Error> {
     assert_eq!(requests.len(), vectors.len(), "a vector for each request; this is a bug");
     resident.sync(state)?;
-    let queries: Vec<Query> = requests.iter().map(|request| Query::understand(state, request)).collect();
+    let queries: Vec<Query> = requests.iter().map(|request| Query::understand(state, request, now)).collect();
     let pools = pool::pools(state, resident, settings, requests, &queries, vectors)?;
     let lanes: Vec<Option<SpreadLane>> = requests
         .iter()

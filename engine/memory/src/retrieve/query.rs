@@ -1,14 +1,15 @@
 //! What a query names: terms, entities, times.
 
+use crate::ids::Timestamp;
 use crate::links::is_distinctive;
 use crate::request::Retrieve;
 use crate::state::State;
 use crate::state::entities::Met;
 use crate::state::lexical::LexicalQuery;
-use crate::text::change::asks_for_past;
-use crate::text::wanted::{Wanted, wanted};
+use crate::text::intent::asks_for_past;
 use crate::text::names::names;
 use crate::text::times::{Span, spans};
+use crate::text::wanted::{Wanted, wanted};
 use crate::text::words::words;
 
 /// A query taken apart.
@@ -39,7 +40,7 @@ pub struct QueryEntity {
 
 impl Query {
     /// Looks up what a query names.
-    pub fn understand(state: &State, request: &Retrieve) -> Self {
+    pub fn understand(state: &State, request: &Retrieve, now: Timestamp) -> Self {
         let cut = words(&request.query);
         let met = state.entities.meet(&cut, true);
         // A word of a longer name that is known, or looks like one, is not what is asked for.
@@ -68,10 +69,10 @@ impl Query {
                     .then(|| QueryEntity { ix, rarity: ((memories + 1.0) / degree as f32).ln().max(0.0) })
             })
             .collect();
-        let wanted = wanted(&cut);
+        let wanted = wanted(&request.query, &cut);
         let words: Vec<String> = cut.into_iter().map(|word| word.folded).collect();
         let lexical = state.lexical.understand(&request.query);
         let asks_for_past = asks_for_past(&request.query);
-        Query { words, lexical, entities, times: spans(&request.query), asks_for_past, wanted }
+        Query { words, lexical, entities, times: spans(&request.query, now), asks_for_past, wanted }
     }
 }

@@ -6,6 +6,8 @@ mod distance;
 mod near;
 mod query;
 mod search;
+#[cfg(test)]
+mod tests;
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -234,60 +236,4 @@ fn counted(terms: &[String]) -> Vec<(&str, u8)> {
         }
     }
     counts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn terms(text: &str) -> Vec<String> {
-        text.split(' ').map(String::from).collect()
-    }
-
-    fn scores(index: &Lexical, query: &str) -> Vec<f32> {
-        let mut scores = Vec::new();
-        index.score(&terms(query), &mut scores);
-        scores
-    }
-
-    #[test]
-    fn a_long_text_with_both_words_beats_short_ones_with_one() {
-        let mut lexical = Lexical::default();
-        let long = format!("needle haystack {}", (0..200).map(|n| format!("w{n} ")).collect::<String>());
-        lexical.add(0, &terms(long.trim()));
-        for row in 1..1_000 {
-            let word = if row <= 10 { "needle" } else { "straw" };
-            lexical.add(row, &terms(&format!("{word} x{row} y{row}")));
-        }
-        let scores = scores(&lexical, "needle haystack");
-        let best = (0..scores.len()).max_by(|a, b| scores[*a].total_cmp(&scores[*b]));
-        assert_eq!(best, Some(0), "{:?}", &scores[..12]);
-    }
-
-    #[test]
-    fn rare_terms_and_short_texts_weigh_more() {
-        let mut index = Lexical::default();
-        index.add(0, &terms("cat dog"));
-        index.add(1, &terms("cat dog dog bird fish tree house"));
-        index.add(2, &terms("cat"));
-        let found = scores(&index, "cat bird");
-        assert!(found[1] > found[2] && found[2] > found[0], "{found:?}");
-        // idf of a term in 1 of 3 texts: ln(1 + 2.5 / 1.5).
-        assert!((index.idf("bird").unwrap() - (1.0f32 + 2.5 / 1.5).ln()).abs() < 1e-6);
-    }
-
-    #[test]
-    fn a_removed_row_leaves_the_index_as_if_never_added() {
-        let mut once = Lexical::default();
-        once.add(0, &terms("a b c"));
-        once.add(2, &terms("c d"));
-        let mut twice = once.clone();
-        twice.add(1, &terms("b b d e"));
-        twice.remove(1, &terms("b b d e"));
-        for query in ["a", "b c", "d e"] {
-            assert_eq!(scores(&once, query), scores(&twice, query));
-        }
-        twice.add(1, &terms("c"));
-        assert_eq!(twice.rows("c"), [0, 1, 2]);
-    }
 }

@@ -1,6 +1,6 @@
-//! Whether a text tells that something changed, and whether a query asks for what was before.
+//! Whether a text tells that something changed. English alone.
 
-use super::words::{Word, words};
+use super::words::Word;
 
 /// Words and phrases that tell a change, folded, words apart by one space.
 const CHANGES: &[&str] = &[
@@ -22,22 +22,9 @@ const CHANGES: &[&str] = &[
     "up to", "updated", "upgraded", "used to be", "went up", "will now", "with effect",
 ];
 
-/// Words and phrases of queries that ask for what was.
-const PAST: &[&str] = &[
-    "at first", "before", "earlier", "first", "former", "formerly", "in the past", "initial",
-    "initially", "last autumn", "last month", "last spring", "last summer", "last week",
-    "last winter", "last year", "old", "older", "original", "originally", "past", "previous",
-    "previously", "prior", "to begin with", "used to",
-];
-
 /// Whether a text, cut into words, tells a change: "now", "no longer", "moved to".
 pub fn tells_change(words: &[Word<'_>]) -> bool {
     holds_one(words, CHANGES)
-}
-
-/// Whether a query asks for what was: "before", "used to", "originally".
-pub fn asks_for_past(query: &str) -> bool {
-    holds_one(&words(query), PAST)
 }
 
 fn holds_one(words: &[Word<'_>], phrases: &[&str]) -> bool {
@@ -50,14 +37,13 @@ fn holds_one(words: &[Word<'_>], phrases: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::words::words;
 
     #[test]
-    fn changes_and_questions_for_the_past_are_told_by_whole_words() {
+    fn changes_are_told_by_whole_words() {
         let tells = |text: &str| tells_change(&words(text));
         assert!(tells("Docs now live in the repo.") && tells("He no longer eats fish"));
         assert!(tells("The limit was raised to 40."));
         assert!(!tells("The knowledge base is in the cellar.") && !tells(""));
-        assert!(asks_for_past("Where did Ann live before?") && asks_for_past("the old price"));
-        assert!(!asks_for_past("Where does Ann live?") && !asks_for_past("the gold price"));
     }
 }

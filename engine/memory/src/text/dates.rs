@@ -230,8 +230,8 @@ fn signs(text: &str, words: &[Word<'_>]) -> Option<(usize, Date)> {
 fn figures(text: &str, words: &[Word<'_>]) -> Option<(usize, Date)> {
     let [a, b, c, ..] = words else { return None };
     let sign = between(text, a, b);
-    if !matches!(sign, "-" | "." | "/" | "–") && !(a.is_year() && sign == " ") || between(text, b, c) != sign
-    {
+    let joins = matches!(sign, "-" | "." | "/" | "–") || a.is_year() && sign == " ";
+    if !joins || between(text, b, c) != sign {
         return None;
     }
     if !a.is_number() || !b.is_number() {

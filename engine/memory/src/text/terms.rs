@@ -1,5 +1,6 @@
 //! Text to terms: the words that carry meaning, stemmed; and, for the lexical index, everything a text can be found by.
 
+use super::chars::{Class, class_of};
 use super::stem::stem;
 use super::stopwords::is_stopword;
 use super::units::{Kind, Unit, digit_parts, han_of, pieces, units, units_of};
@@ -31,7 +32,8 @@ pub fn index_terms_of(text: &str, words: &[Word<'_>]) -> Vec<String> {
 
 /// Whether anything can find a text: false for one of white space and invisible characters alone.
 pub fn is_findable(text: &str) -> bool {
-    !units(text).is_empty()
+    text.chars().any(|c| class_of(c) != Class::Ignorable && !c.is_whitespace() && !c.is_control())
+        && !index_terms(text).is_empty()
 }
 
 fn flatten(units: &[Unit]) -> Vec<String> {

@@ -2,6 +2,7 @@
 //!
 //! English alone; of other questions nothing is said.
 
+use super::intent::asks_when;
 use super::stopwords::is_calendar_word;
 use super::words::{Gap, Word};
 
@@ -20,8 +21,6 @@ const MEASURES: [&str; 14] = [
     "big", "deep", "far", "fast", "heavy", "high", "large", "long", "many", "much", "often", "old", "tall",
     "wide",
 ];
-const TIMES: [&str; 10] =
-    ["date", "day", "days", "hour", "hours", "month", "time", "week", "weekday", "year"];
 const NUMBERS: [&str; 20] = [
     "age", "amount", "balance", "budget", "code", "cost", "costs", "count", "fee", "height", "limit",
     "number", "port", "price", "rate", "size", "temperature", "version", "weight", "width",
@@ -35,16 +34,17 @@ const PARTS_OF_DAY: [&str; 12] = [
     "tomorrow", "weekly",
 ];
 
-/// What a question, cut into words, asks for; none where nothing tells.
-pub fn wanted(query: &[Word<'_>]) -> Option<Wanted> {
-    let folded: Vec<&str> = query.iter().map(|word| word.folded.as_str()).collect();
+/// What a question asks for, given its words; none where nothing tells.
+pub fn wanted(query: &str, cut: &[Word<'_>]) -> Option<Wanted> {
+    if asks_when(query) {
+        return Some(Wanted::Time);
+    }
+    let folded: Vec<&str> = cut.iter().map(|word| word.folded.as_str()).collect();
     for (at, word) in folded.iter().enumerate() {
         let next = folded.get(at + 1).copied().unwrap_or_default();
         match *word {
-            "when" => return Some(Wanted::Time),
             "who" | "whose" | "whom" => return Some(Wanted::Name),
             "how" if MEASURES.contains(&next) => return Some(Wanted::Number),
-            "what" | "which" if TIMES.contains(&next) => return Some(Wanted::Time),
             _ => {}
         }
     }
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn questions_want_what_their_words_say() {
-        let of = |query: &str| wanted(&words(query));
+        let of = |query: &str| wanted(query, &words(query));
         assert_eq!(of("When does the ferry leave?"), Some(Wanted::Time));
         assert_eq!(of("what time is the meeting"), Some(Wanted::Time));
         assert_eq!(of("How many eggs are left?"), Some(Wanted::Number));

@@ -229,4 +229,17 @@ mod tests {
             }
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_cut_and_every_word_is_where_it_says(text in "\\PC{0,40}|[\u{0}-\u{10ffff}]{0,24}") {
+            let mut last = 0;
+            for word in words(&text) {
+                proptest::prop_assert!(word.start >= last);
+                last = word.start + word.text.len();
+                proptest::prop_assert_eq!(&text[word.start..last], word.text);
+                proptest::prop_assert_eq!(fold(&word.folded), word.folded.clone());
+            }
+        }
+    }
 }

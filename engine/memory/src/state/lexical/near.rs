@@ -10,11 +10,13 @@ use std::hash::Hasher;
 use super::distance::distance;
 
 /// Words of so many letters are looked up by leaving one out.
-const DELETES: std::ops::RangeInclusive<usize> = 3..=8;
+const DELETES: std::ops::RangeInclusive<usize> = 3..=6;
 /// Words of so many letters are looked up by their runs of three.
-const GRAMS: std::ops::RangeInclusive<usize> = 4..=24;
+const GRAMS: std::ops::RangeInclusive<usize> = 4..=40;
+/// Most letters of a word that may have been typed wrong.
+const TYPED_MAX: usize = 24;
 /// Most entries of gram lists read for one word that is not known, and for one that is.
-const READ_MAX: [usize; 2] = [20_000, 1_000];
+const READ_MAX: [usize; 2] = [20_000, 300];
 /// Most candidates compared in full.
 const COMPARED_MAX: usize = 96;
 /// Stand before the first and after the last letter.
@@ -146,7 +148,7 @@ impl Vocabulary {
     pub fn near(&self, word: &str, strict: bool) -> Vec<Near> {
         let edged = edged(word);
         let letters = &edged[1..edged.len() - 1];
-        if letters.len() < 3 || letters.len() > *GRAMS.end() {
+        if letters.len() < 3 || letters.len() > TYPED_MAX {
             return Vec::new();
         }
         let mut candidates = Vec::new();
@@ -165,12 +167,17 @@ impl Vocabulary {
         candidates.sort_unstable();
         candidates.dedup();
         let mut found: Vec<Near> = Vec::new();
+        let mut other: Vec<char> = Vec::new();
         for at in candidates {
             let known = &self.words[at as usize];
             if known.uses == 0 || *known.text == *word {
                 continue;
             }
-            let other: Vec<char> = known.text.chars().collect();
+            if strict && known.text.len().abs_diff(word.len()) > 4 {
+                continue;
+            }
+            other.clear();
+            other.extend(known.text.chars());
             let Some(weight) = alike(letters, &other, strict) else { continue };
             match found.iter_mut().find(|near| near.term == known.term) {
                 Some(near) => near.weight = near.weight.max(weight),

@@ -20,6 +20,8 @@ const PART_WEIGHTS: [f32; 2] = [0.7, 0.5];
 const SLIP_RATIO: usize = 4;
 /// Letters between the parts of a German compound.
 const LINKS: [&str; 7] = ["", "s", "n", "en", "es", "er", "e"];
+/// Most words looked at to find those that begin or end with one that is not known, and with one that is.
+const CONTAINED_MAX: [usize; 2] = [4_096, 256];
 /// Most words of a query that are tried as one.
 const JOINED_MAX: usize = 4;
 
@@ -70,7 +72,7 @@ impl Lexical {
             .iter()
             .filter(|unit| matches!(unit.kind, Kind::Time | Kind::Value))
             .for_each(|unit| reader.value(unit));
-        units.iter().for_each(|unit| reader.unit(unit));
+        units.iter().for_each(|unit| reader.unit(&cut, unit));
         reader.joined(&cut);
         if reader.query.terms.iter().all(|term| term.alternatives.is_empty()) {
             units
@@ -118,11 +120,13 @@ impl Reader<'_> {
     /// A number, a version, a date or a time takes the place of its words, where some text holds it.
     fn value(&mut self, unit: &Unit) {
         let known = unit.wholes.iter().enumerate().filter_map(|(at, whole)| {
-            // Of a date the day counts, and a little the month; of a version its head.
-            Some((self.index.find(whole)?, if at == 0 { 1.0 } else { 0.4 }))
+            // Of a date the day counts, and a little the month; of a version a little its head, but a number without its marks is
+            // the same number.
+            let is_same = at == 0 || unit.kind == Kind::Value && !whole.contains('.');
+            Some((self.index.find(whole)?, if is_same { 1.0 } else { 0.4 }))
         });
         let known: Vec<(u32, f32)> = known.collect();
-        let is_exact = known.first().is_some_and(|(_, weight)| *weight == 1.0);
+        let is_exact = known.iter().any(|(_, weight)| *weight == 1.0);
         if !is_exact && unit.kind == Kind::Value || known.is_empty() {
             return;
         }
@@ -132,7 +136,21 @@ impl Reader<'_> {
         self.push(&unit.wholes[0], known);
     }
 
-    fn unit(&mut self, unit: &Unit) {
+    /// A text that holds the whole holds its parts, whichever way it is written there.
+    fn stands_for<'w>(&mut self, whole: u32, weight: f32, parts: impl Iterator<Item = &'w String>) {
+        for part in parts {
+            if let Some(term) = self.query.terms.iter_mut().find(|term| term.text == *part)
+                && term.alternatives.iter().all(|(ix, _)| *ix != whole)
+            {
+                term.alternatives.push((whole, weight));
+                if term.alternatives.len() == 1 {
+                    term.idf = self.index.idf_of(self.index.df(whole));
+                }
+            }
+        }
+    }
+
+    fn unit(&mut self, cut: &[Word<'_>], unit: &Unit) {
         if self.taken[unit.span.0.min(self.taken.len())..unit.span.1.min(self.taken.len())]
             .iter()
             .any(|taken| *taken)
@@ -142,8 +160,9 @@ impl Reader<'_> {
         match unit.kind {
             Kind::Function | Kind::Time | Kind::Value => {}
             Kind::Joined => {
-                if self.index.find(&unit.wholes[0]).is_some() {
-                    self.exact(&unit.wholes[0]);
+                if let Some(ix) = self.index.find(&unit.wholes[0]) {
+                    self.push(&unit.wholes[0], vec![(ix, 1.0)]);
+                    self.stands_for(ix, 1.0, cut[unit.span.0..unit.span.1].iter().map(|word| &word.folded));
                 }
             }
             Kind::Camel => self.camel(unit),
@@ -166,6 +185,9 @@ impl Reader<'_> {
                 (None, None) => self.guessed(word),
                 (None, Some(_)) => {}
             }
+        }
+        if let Some(ix) = whole {
+            self.stands_for(ix, weight, unit.words.iter());
         }
     }
 
@@ -240,7 +262,8 @@ impl Reader<'_> {
             return;
         }
         let mut found: Vec<(u32, f32)> = Vec::new();
-        for (term, rest, is_end) in self.index.vocabulary.containing(word, if is_known { 512 } else { 4_096 })
+        for (term, rest, is_end) in
+            self.index.vocabulary.containing(word, CONTAINED_MAX[usize::from(is_known)])
         {
             let rest_letters = rest.chars().count();
             let is_word = || {
@@ -317,8 +340,13 @@ impl Reader<'_> {
                 let is_plain =
                     cut[start..=at].iter().all(|word| word.folded.len() >= 2 && word.folded.is_ascii());
                 let carries = cut[start..=at].iter().filter(|word| !is_stopword(&word.folded)).count() >= 2;
-                if is_plain && carries && whole.len() >= 6 && self.index.find(&whole).is_some() {
-                    self.exact(&whole);
+                if is_plain
+                    && carries
+                    && whole.len() >= 6
+                    && let Some(ix) = self.index.find(&whole)
+                {
+                    self.push(&whole, vec![(ix, 1.0)]);
+                    self.stands_for(ix, 1.0, cut[start..=at].iter().map(|word| &word.folded));
                 }
             }
         }
