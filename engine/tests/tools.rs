@@ -113,7 +113,7 @@ fn a_repeat_a_change_and_something_new_find_their_places() {
     let role = |stored: &cortexkg_engine::answer::Stored| stored.allocation.as_ref().unwrap().role;
     assert_eq!(role(&first), Role::Founder);
     assert_eq!(role(&repeat), Role::DuplicateOf(first.id));
-    assert_eq!(role(&change), Role::ExceptionTo(first.id), "{change:#?}");
+    assert_eq!(role(&change), Role::Supersedes(first.id), "{change:#?}");
     assert_eq!(role(&new), Role::Founder);
     for stored in [&first, &repeat, &change, &new] {
         let confidence = stored.allocation.as_ref().unwrap().confidence;
