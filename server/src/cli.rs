@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     bench, bench_allocation, bench_search, bench_spiking, bench_spread, config, doctor, eval,
-    eval_allocation, export, health, import, mcp, model, recall, reembed, simulate, verify,
+    eval_allocation, eval_claims, export, health, import, mcp, model, recall, reembed, simulate, verify,
 };
 use crate::settings::{Device, Flag, Settings};
 use crate::{serve, telemetry};
@@ -106,6 +106,8 @@ enum EvalCommand {
     Retrieval(eval::RetrievalArgs),
     /// How well a new text is told to be the same, an update, related or new, beside thresholds of cosine similarity.
     Allocation(eval_allocation::AllocationArgs),
+    /// Is what the store says of its memories right: duplicates, contradictions, what supersedes what?
+    Claims(eval_claims::ClaimsArgs),
 }
 
 #[derive(Subcommand)]
@@ -139,6 +141,7 @@ impl Cli {
             Command::Verify(args) => verify::run(&settings, args.json),
             Command::Eval(EvalCommand::Retrieval(args)) => eval::run(&settings, &args),
             Command::Eval(EvalCommand::Allocation(args)) => eval_allocation::run(&settings, &args),
+            Command::Eval(EvalCommand::Claims(args)) => eval_claims::run(&settings, &args),
             Command::Bench(BenchCommand::Ingest(args)) => bench::ingest(&settings, &args),
             Command::Bench(BenchCommand::Recall(args)) => bench::recall(&settings, &args),
             Command::Bench(BenchCommand::Allocation(args)) => bench_allocation::run(&settings, &args),

@@ -9,6 +9,7 @@ pub mod config;
 pub mod doctor;
 pub mod eval;
 pub mod eval_allocation;
+pub mod eval_claims;
 pub mod export;
 pub mod health;
 pub mod import;

@@ -222,8 +222,10 @@ fn strongly_connected(state: &State, row: u32) -> Option<String> {
     graph.row(item.node, Side::Near).iter().find_map(|edge| {
         let Owner::Entity(ix) = state.owner(edge.target) else { return None };
         // A title says what a text is about; a name found elsewhere is a guess.
-        let is_titled = title.as_deref().is_some_and(|title| title.contains(&fold(&state.entities.get(ix).name)));
-        let only_subject = is_titled && matches!(graph.row(edge.target, Side::Near), [only] if only.target == item.node);
+        let is_titled =
+            title.as_deref().is_some_and(|title| title.contains(&fold(&state.entities.get(ix).name)));
+        let only_subject =
+            is_titled && matches!(graph.row(edge.target, Side::Near), [only] if only.target == item.node);
         let others = graph.row_len(edge.target, Side::Far);
         (only_subject && others >= LEANING_MIN).then(|| {
             format!(

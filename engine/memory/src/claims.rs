@@ -87,18 +87,21 @@ impl Claims {
 /// Whether a text tells of something that happened, so that told again of another day it is another event.
 pub fn is_event(text: &str) -> bool {
     const STATES: [&str; 14] = [
-        "are", "can", "cannot", "costs", "has", "have", "is", "lives", "must", "need", "needs", "uses", "will", "works",
+        "are", "can", "cannot", "costs", "has", "have", "is", "lives", "must", "need", "needs", "uses",
+        "will", "works",
     ];
     const PAST: [&str; 34] = [
-        "ate", "bought", "broke", "brought", "came", "did", "drove", "fell", "flew", "found", "gave", "got", "had", "held", "left", "lost",
-        "made", "met", "paid", "ran", "rode", "said", "sang", "sat", "saw", "sent", "slept", "sold", "spoke", "took", "was", "went",
-        "were", "won",
+        "ate", "bought", "broke", "brought", "came", "did", "drove", "fell", "flew", "found", "gave", "got",
+        "had", "held", "left", "lost", "made", "met", "paid", "ran", "rode", "said", "sang", "sat", "saw",
+        "sent", "slept", "sold", "spoke", "took", "was", "went", "were", "won",
     ];
     let (_, said) = spoken(text);
     let tokens: Vec<Token> = token::sentences(said).into_iter().flatten().collect();
     let is = |list: &[&str]| tokens.iter().any(|token| list.contains(&token.folded.as_str()));
     let ends_past = || {
-        tokens.iter().any(|token| token.sort == Sort::Word && token.folded.len() > 4 && token.folded.ends_with("ed"))
+        tokens
+            .iter()
+            .any(|token| token.sort == Sort::Word && token.folded.len() > 4 && token.folded.ends_with("ed"))
     };
     !is(&STATES) && (is(&PAST) || ends_past())
 }
@@ -130,7 +133,12 @@ impl Shared {
 }
 
 /// Compares the tokens at `own` places of a line with another line.
-fn shared(line: &Line, own: impl Iterator<Item = usize>, other: &Line, apart: std::ops::Range<usize>) -> Shared {
+fn shared(
+    line: &Line,
+    own: impl Iterator<Item = usize>,
+    other: &Line,
+    apart: std::ops::Range<usize>,
+) -> Shared {
     let mut seen: Vec<&str> = Vec::new();
     let mut all = Shared { points: 0, of: 0, tokens: 0, tokens_of: 0, has_key: false };
     for at in own {
@@ -141,15 +149,17 @@ fn shared(line: &Line, own: impl Iterator<Item = usize>, other: &Line, apart: st
             continue;
         }
         seen.push(mark);
-        let twin = other
-            .tokens
-            .iter()
-            .enumerate()
-            .find(|(place, token)| !apart.contains(place) && line::weight(token).is_some() && same(line::mark(token), mark));
+        let twin = other.tokens.iter().enumerate().find(|(place, token)| {
+            !apart.contains(place) && line::weight(token).is_some() && same(line::mark(token), mark)
+        });
         if let Some((_, twin)) = twin {
             weight = weight.max(line::weight(twin).unwrap_or(0));
         }
-        let is_there = twin.is_some() || other.carried.iter().any(|name| name == mark);
+        let is_carried = other.carried.iter().any(|name| name == mark);
+        if is_carried {
+            weight = weight.max(line::NAME);
+        }
+        let is_there = twin.is_some() || is_carried;
         all.of += weight;
         all.tokens_of += 1;
         if is_there {
@@ -163,7 +173,9 @@ fn shared(line: &Line, own: impl Iterator<Item = usize>, other: &Line, apart: st
 
 /// A key of code or of a configuration, not the number of a road.
 fn is_setting(text: &str) -> bool {
-    !text.contains('/') && (text.contains(['_', '.']) || text.chars().skip(1).any(char::is_uppercase)) && text.starts_with(|c: char| c.is_alphabetic())
+    !text.contains('/')
+        && (text.contains(['_', '.']) || text.chars().skip(1).any(char::is_uppercase))
+        && text.starts_with(|c: char| c.is_alphabetic())
 }
 
 /// Equal stems, or one with a plural ending more.
@@ -176,7 +188,8 @@ fn is_of_known(new: &Claims, line: &Line, known: &Claims) -> bool {
     const BACK: [&str; 8] = ["he", "her", "his", "it", "its", "she", "their", "they"];
     let points_back = line.tokens.first().is_some_and(|token| BACK.contains(&token.folded.as_str()));
     let subject = || new.tokens().find(|token| line::weight(token).is_some());
-    !points_back || subject().is_some_and(|subject| known.tokens().any(|token| same(&token.stem, &subject.stem)))
+    !points_back
+        || subject().is_some_and(|subject| known.tokens().any(|token| same(&token.stem, &subject.stem)))
 }
 
 /// Whether both sentences name something that the other text lacks: they may be about two subjects.
@@ -189,7 +202,8 @@ fn are_strangers(
         !text.tokens().any(|there| same(&there.folded, &token.folded)) && !text.names.contains(&token.folded)
     };
     let is_sign = |token: &Token| matches!(token.sort, Sort::Name | Sort::Key) && !is_calendar(token);
-    let new_lacked = own.iter().map(|&at| &line.tokens[at]).any(|token| is_sign(token) && lacks(known, token));
+    let new_lacked =
+        own.iter().map(|&at| &line.tokens[at]).any(|token| is_sign(token) && lacks(known, token));
     let known_lacked = other
         .tokens
         .iter()
@@ -209,7 +223,12 @@ fn is_calendar(token: &Token) -> bool {
 fn are_of_a_kind_apart(line: &Line, own: &[usize], other: &Line, apart: std::ops::Range<usize>) -> bool {
     let own: Vec<&Token> = own.iter().map(|&at| &line.tokens[at]).collect();
     let near = apart.start.saturating_sub(3)..apart.end;
-    let there: Vec<&Token> =
-        other.tokens.iter().enumerate().filter(|(at, _)| !near.contains(at)).map(|(_, token)| token).collect();
+    let there: Vec<&Token> = other
+        .tokens
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| !near.contains(at))
+        .map(|(_, token)| token)
+        .collect();
     contrast::are_apart(&own, &there)
 }

@@ -93,8 +93,13 @@ mod tests {
 
     #[test]
     fn case_spacing_and_plain_punctuation_make_no_difference() {
-        for same in ["The anvil is red.", "the  anvil is red", "The anvil is red", "THE ANVIL IS RED!", "The anvil, is red !"]
-        {
+        for same in [
+            "The anvil is red.",
+            "the  anvil is red",
+            "The anvil is red",
+            "THE ANVIL IS RED!",
+            "The anvil, is red !",
+        ] {
             assert_eq!(normal_form(same), "the anvil is red", "{same}");
         }
         assert_eq!(normal_form("Say “no” – always…"), normal_form("say \"no\" - always"));

@@ -159,7 +159,10 @@ mod tests {
     fn plain_examples_are_what_they_seem() {
         let home = "Ana Reyes lives in Paris and works as a nurse.";
         assert_eq!(evidence(home, home, 1.0).relation(), Relation::Same);
-        assert_eq!(evidence("ana reyes  lives in paris and works as a nurse", home, 0.9).relation(), Relation::Same);
+        assert_eq!(
+            evidence("ana reyes  lives in paris and works as a nurse", home, 0.9).relation(),
+            Relation::Same
+        );
         let moved = "Ana Reyes lives in Rome and works as a nurse.";
         assert_eq!(evidence(moved, home, 0.93).relation(), Relation::Update);
         assert_eq!(evidence("Photosynthesis turns light into sugar.", home, 0.05).relation(), Relation::New);

@@ -209,10 +209,19 @@ pub(crate) fn contests(
     let rows = state.items.len();
     let state = &*state;
     let twins = twins(state, texts, own);
-    let speakers: Vec<&[(u32, f32)]> =
-        twins.iter().zip(&near).map(|(twin, near)| twin.as_ref().map_or(*near, std::slice::from_ref)).collect();
+    let speakers: Vec<&[(u32, f32)]> = twins
+        .iter()
+        .zip(&near)
+        .map(|(twin, near)| twin.as_ref().map_or(*near, std::slice::from_ref))
+        .collect();
     // Many speak in more than one competition: each text is taken apart once.
-    let mut stored: Vec<u32> = speakers.iter().copied().chain(looked_at.iter().map(Vec::as_slice)).flatten().map(|&(row, _)| row).collect();
+    let mut stored: Vec<u32> = speakers
+        .iter()
+        .copied()
+        .chain(looked_at.iter().map(Vec::as_slice))
+        .flatten()
+        .map(|&(row, _)| row)
+        .collect();
     stored.retain(|&row| (row as usize) < rows);
     stored.sort_unstable();
     stored.dedup();

@@ -57,7 +57,7 @@ pub(super) struct Decision {
     pub(super) column_id: String,
     /// founder, member, duplicate, exception or superseding
     pub(super) role: &'static str,
-    /// What it duplicates, contradicts or supersedes
+    /// The memory meant by it
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) related_memory_id: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -124,8 +124,8 @@ pub(super) struct Recalled {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) contradicts: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
     pub(super) supersedes: Option<String>,
-    /// Outdated by this one
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) superseded_by: Option<String>,
     /// Unshown duplicates

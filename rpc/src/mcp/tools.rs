@@ -14,7 +14,7 @@ pub(super) static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
         tool::<arguments::StoreMemory, results::Stored>(
             "store_memory",
             "Remember a fact, note or event for later conversations. Returns its memory_id and whether it duplicates, \
-             contradicts or supersedes a stored memory.",
+             contradicts or supersedes another.",
             adds,
         ),
         tool::<arguments::RetrieveMemory, results::Retrieved>(

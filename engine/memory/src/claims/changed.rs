@@ -1,9 +1,9 @@
 //! A value that changed, as told: "the deadline moved to 9 June", "retry_max is 8 now".
 
 use super::line::{Line, weight};
-use super::value::{Fit, Kind, Value};
 use super::token::{Pause, Sort};
-use super::{Claims, is_of_known, is_setting, are_of_a_kind_apart, are_strangers, cue, shared};
+use super::value::{Fit, Kind, Value};
+use super::{Claims, are_of_a_kind_apart, are_strangers, cue, is_of_known, is_setting, shared};
 
 /// Points that must be shared.
 const POINTS: u32 = 3;
@@ -15,7 +15,11 @@ pub(super) fn changed(new: &Claims, known: &Claims) -> bool {
     new.lines.iter().any(|line| {
         line.values.iter().any(|value| {
             let (from, to) = line.clause(value.from, value.to);
-            if line.is_open(from, to) || !is_of_known(new, line, known) || holds(&known.lines, value) || value.kind == Kind::Colour {
+            if line.is_open(from, to)
+                || !is_of_known(new, line, known)
+                || holds(&known.lines, value)
+                || value.kind == Kind::Colour
+            {
                 return false;
             }
             let assigned = assigned(line, value);
@@ -23,7 +27,10 @@ pub(super) fn changed(new: &Claims, known: &Claims) -> bool {
             let assigned = assigned.filter(|_| cue.is_none());
             let Some(marks) = cue.or_else(|| assigned.map(|_| Vec::new())) else { return false };
             let told = Told { line, value, from, to, marks, assigned };
-            known.lines.iter().any(|other| other.values.iter().any(|old| told.changes(new, (known, other, old))))
+            known
+                .lines
+                .iter()
+                .any(|other| other.values.iter().any(|old| told.changes(new, (known, other, old))))
         })
     })
 }
@@ -57,31 +64,70 @@ impl Told<'_> {
         }
         let whole = self.own(self.from);
         let actor = actor(line, self.from, value.from);
-        let topic = (self.from..value.from).rev().find(|&at| line.tokens[at].pause == Pause::Colon).map_or(self.from, |at| at + 1);
+        let topic = (self.from..value.from)
+            .rev()
+            .find(|&at| line.tokens[at].pause == Pause::Colon)
+            .map_or(self.from, |at| at + 1);
         let apart_from_value: Vec<usize> = whole.iter().copied().filter(|&at| at + 1 != value.from).collect();
         let is_about = |from: usize| self.is_about(&self.own(from), fit, new, (known, other, old));
-        (is_about(self.from) || (actor > self.from && is_about(actor)) || (topic > self.from && self.marks.iter().any(|&at| at >= topic) && is_about(topic)))
+        (is_about(self.from)
+            || (actor > self.from && is_about(actor))
+            || (topic > self.from && self.marks.iter().any(|&at| at >= topic) && is_about(topic)))
             && !are_strangers((new, line, &whole), (known, other), old.from..old.to)
+            && !self.is_numbered_apart(other, old)
             && !are_of_a_kind_apart(line, &apart_from_value, other, old.from..old.to)
+    }
+
+    /// "Room 12" and "room 14": another number of the same word is another subject.
+    fn is_numbered_apart(&self, other: &Line, old: &Value) -> bool {
+        let numbers = |line: &'_ Line, slot: &Value| -> Vec<Value> {
+            let is_other = |value: &&Value| {
+                value.from != slot.from && value.kind == Kind::Amount && value.label.is_some()
+            };
+            line.values.iter().filter(is_other).cloned().collect()
+        };
+        let there = numbers(other, old);
+        let own = numbers(self.line, self.value);
+        let label = |value: &Value| value.label.clone().filter(|label| !self.is_slot_label(label));
+        own.iter().filter(|value| value.to <= self.value.from).any(|value| {
+            let same: Vec<&Value> =
+                there.iter().filter(|other| label(other).is_some() && label(other) == label(value)).collect();
+            !same.is_empty() && !same.iter().any(|other| other.equals(value))
+        })
+    }
+
+    fn is_slot_label(&self, label: &str) -> bool {
+        self.value.label.as_deref() == Some(label)
     }
 
     /// Places of the clause, from one on, that say what it is about.
     fn own(&self, from: usize) -> Vec<usize> {
         let line = self.line;
-        let in_value = |at: usize| line.values.iter().any(|value| (value.from..value.to).contains(&at) && is_slot(value, at));
+        let in_value = |at: usize| {
+            line.values.iter().any(|value| (value.from..value.to).contains(&at) && is_slot(value, at))
+        };
         let whole = (from..self.to)
             .filter(|&at| !self.marks.contains(&at) && !in_value(at) && !is_change_at(line, at))
             .collect::<Vec<usize>>();
         // What follows the value explains it, unless it says for whom it holds.
         let before: Vec<usize> = whole.iter().copied().filter(|&at| at < self.value.from).collect();
-        let is_for = line.tokens.get(self.value.to).is_some_and(|next| matches!(next.folded.as_str(), "for" | "of" | "if" | "when"));
+        let is_for = line
+            .tokens
+            .get(self.value.to)
+            .is_some_and(|next| matches!(next.folded.as_str(), "for" | "of" | "if" | "when"));
         let says = before.iter().any(|&at| weight(&line.tokens[at]).is_some());
         let has_key = before.iter().any(|&at| line.tokens[at].sort == Sort::Key);
         if says && (!is_for || has_key) { before } else { whole }
     }
 
     /// Whether the known sentence is about the same.
-    fn is_about(&self, own: &[usize], fit: Fit, new: &Claims, (known, other, old): (&Claims, &Line, &Value)) -> bool {
+    fn is_about(
+        &self,
+        own: &[usize],
+        fit: Fit,
+        new: &Claims,
+        (known, other, old): (&Claims, &Line, &Value),
+    ) -> bool {
         let (line, value) = (self.line, self.value);
         let apart = old.from..old.from + 1;
         let found = shared(line, own.iter().copied(), other, apart.clone());
@@ -96,6 +142,18 @@ impl Told<'_> {
         let first = own.iter().copied().find(|&at| weight(&line.tokens[at]).is_some());
         let first_shared = first.is_some_and(|at| shared(line, std::iter::once(at), other, apart).points > 0);
         let needed = if new.is_passage() || known.is_passage() { POINTS_PASSAGE } else { POINTS };
+        // "Standup is at 9:30", "standup is at 10:15 now": there is nothing else in either.
+        let is_whole = fit == Fit::Close
+            && !new.is_passage()
+            && !known.is_passage()
+            && found.points == found.of
+            && found.points > 0
+            && (0..old.from).filter_map(|at| weight(&other.tokens[at])).sum::<u32>() <= found.points
+            && !other.points_back()
+            && first_shared;
+        if is_whole {
+            return true;
+        }
         (found.points >= 2 || (bonus == 2 && found.points == found.of && found.points > 0))
             && found.points + bonus >= needed
             && found.is_most()
@@ -136,7 +194,9 @@ fn assigned<'a>(line: &'a Line, value: &Value) -> Option<&'a str> {
         matches!(token.folded.as_str(), "is" | "are" | "to" | "at" | "set" | "now" | "equals" | "stays")
     });
     let mut token = before.next()?;
-    if token.sort != Sort::Key && before.next().is_some_and(|of| matches!(of.folded.as_str(), "of" | "in" | "for")) {
+    if token.sort != Sort::Key
+        && before.next().is_some_and(|of| matches!(of.folded.as_str(), "of" | "in" | "for"))
+    {
         token = before.next()?;
     }
     (token.sort == Sort::Key && is_setting(&token.text)).then_some(&token.text)
@@ -144,7 +204,10 @@ fn assigned<'a>(line: &'a Line, value: &Value) -> Option<&'a str> {
 
 /// Whether a line starts with its circumstances: "because of the drought", "after our claim".
 fn is_intro(line: &Line) -> bool {
-    matches!(line.tokens[0].folded.as_str(), "because" | "after" | "with" | "due" | "since" | "from" | "in" | "for")
+    matches!(
+        line.tokens[0].folded.as_str(),
+        "because" | "after" | "with" | "due" | "since" | "from" | "in" | "for"
+    )
 }
 
 /// `stg-pg-01` and `stg-pg-04`: the same but for digits.

@@ -4,7 +4,18 @@ use super::token::Token;
 
 /// Each row holds words of which a subject has one at most.
 const CONTRASTS: [&[&str]; 24] = [
-    &["staging", "production", "prod", "development", "dev", "testing", "test", "sandbox", "local", "preview"],
+    &[
+        "staging",
+        "production",
+        "prod",
+        "development",
+        "dev",
+        "testing",
+        "test",
+        "sandbox",
+        "local",
+        "preview",
+    ],
     &["morning", "noon", "afternoon", "evening", "night"],
     &["breakfast", "lunch", "dinner", "supper"],
     &["left", "right"],
@@ -34,7 +45,8 @@ const CONTRASTS: [&[&str]; 24] = [
 pub fn are_apart(a: &[&Token], b: &[&Token]) -> bool {
     let has = |tokens: &[&Token], word: &str| tokens.iter().any(|token| token.folded == word);
     CONTRASTS.iter().any(|row| {
-        let only = |own: &[&Token], other: &[&Token]| row.iter().any(|word| has(own, word) && !has(other, word));
+        let only =
+            |own: &[&Token], other: &[&Token]| row.iter().any(|word| has(own, word) && !has(other, word));
         only(a, b) && only(b, a)
     })
 }

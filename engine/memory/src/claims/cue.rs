@@ -4,16 +4,83 @@ use super::token::{Pause, Sort, Token};
 
 /// Verbs of change, as written. What follows "to" after them is the new value.
 const CHANGES: [&str; 48] = [
-    "became", "become", "becomes", "bumped", "change", "changed", "changes", "converted", "cut", "delayed",
-    "downgraded", "extended", "go", "goes", "gone", "lowered", "migrated", "move", "moved", "moves", "moving",
-    "postponed", "pushed", "put", "raised", "raises", "reduced", "relocated", "renamed", "rescheduled", "reset", "set",
-    "shifted", "shifts", "shortened", "slipped", "slips", "swapped", "switch", "switched", "switches", "switching",
-    "transferred", "trimmed", "updated", "upgraded", "upgrading", "upped",
+    "became",
+    "become",
+    "becomes",
+    "bumped",
+    "change",
+    "changed",
+    "changes",
+    "converted",
+    "cut",
+    "delayed",
+    "downgraded",
+    "extended",
+    "go",
+    "goes",
+    "gone",
+    "lowered",
+    "migrated",
+    "move",
+    "moved",
+    "moves",
+    "moving",
+    "postponed",
+    "pushed",
+    "put",
+    "raised",
+    "raises",
+    "reduced",
+    "relocated",
+    "renamed",
+    "rescheduled",
+    "reset",
+    "set",
+    "shifted",
+    "shifts",
+    "shortened",
+    "slipped",
+    "slips",
+    "swapped",
+    "switch",
+    "switched",
+    "switches",
+    "switching",
+    "transferred",
+    "trimmed",
+    "updated",
+    "upgraded",
+    "upgrading",
+    "upped",
 ];
 /// Words that leave open whether a thing is so.
 const OPEN: [&str; 27] = [
-    "could", "couldnt", "consider", "considering", "hope", "hopes", "hoping", "if", "maybe", "may", "might", "perhaps", "propose",
-    "proposed", "proposes", "should", "suggest", "suggested", "suggests", "tried", "unless", "want", "wanted", "wants", "wish", "would",
+    "could",
+    "couldnt",
+    "consider",
+    "considering",
+    "hope",
+    "hopes",
+    "hoping",
+    "if",
+    "maybe",
+    "may",
+    "might",
+    "perhaps",
+    "propose",
+    "proposed",
+    "proposes",
+    "should",
+    "suggest",
+    "suggested",
+    "suggests",
+    "tried",
+    "unless",
+    "want",
+    "wanted",
+    "wants",
+    "wish",
+    "would",
     "wouldnt",
 ];
 
@@ -44,7 +111,8 @@ pub fn cue(tokens: &[Token], from: usize, value: usize, to: usize) -> Option<Vec
             "from" | "since" => {
                 let next = word(at + 1);
                 let is_cue = matches!(next, "now" | "today" | "tomorrow")
-                    || (next == "this" && matches!(word(at + 2), "week" | "month" | "year" | "morning" | "term"))
+                    || (next == "this"
+                        && matches!(word(at + 2), "week" | "month" | "year" | "morning" | "term"))
                     || (next == "next" && matches!(word(at + 2), "week" | "month" | "year" | "term"))
                     || (word(at) == "from" && from_day(tokens, at + 1) && at + 1 != value);
                 if is_cue {
@@ -56,7 +124,10 @@ pub fn cue(tokens: &[Token], from: usize, value: usize, to: usize) -> Option<Vec
                 found = true;
                 marks.extend([at, at + 1]);
             }
-            "as" if word(at + 1) == "of" && (matches!(word(at + 2), "now" | "today" | "tomorrow" | "this" | "next") || from_day(tokens, at + 2)) => {
+            "as" if word(at + 1) == "of"
+                && (matches!(word(at + 2), "now" | "today" | "tomorrow" | "this" | "next")
+                    || from_day(tokens, at + 2)) =>
+            {
                 found = true;
                 marks.extend([at, at + 1, at + 2]);
             }
@@ -68,7 +139,11 @@ pub fn cue(tokens: &[Token], from: usize, value: usize, to: usize) -> Option<Vec
                 found = true;
                 marks.push(at);
             }
-            "new" if at < value && tokens[at].sort != Sort::Name && tokens.get(at + 1).is_some_and(|next| next.sort != Sort::Name) => {
+            "new"
+                if at < value
+                    && tokens[at].sort != Sort::Name
+                    && tokens.get(at + 1).is_some_and(|next| next.sort != Sort::Name) =>
+            {
                 found = true;
                 marks.push(at);
             }
@@ -88,15 +163,18 @@ pub fn cue(tokens: &[Token], from: usize, value: usize, to: usize) -> Option<Vec
 
 /// A day, or a day with its month: `from 1 April`, `from May`; not `from 1 to 4 April`, nor a day of a year, which may be long past.
 fn from_day(tokens: &[Token], at: usize) -> bool {
-    let is_year = |token: &Token| token.folded.len() == 4 && token.folded.bytes().all(|byte| byte.is_ascii_digit());
+    let is_year =
+        |token: &Token| token.folded.len() == 4 && token.folded.bytes().all(|byte| byte.is_ascii_digit());
     let after = &tokens[at.min(tokens.len())..(at + 5).min(tokens.len())];
-    let is_span = after.iter().any(|token| matches!(token.folded.as_str(), "to" | "until" | "till" | "through"));
+    let is_span =
+        after.iter().any(|token| matches!(token.folded.as_str(), "to" | "until" | "till" | "through"));
     if is_span || after.iter().take(4).any(is_year) || is_past(tokens) {
         return false;
     }
     let is_month = |at: usize| {
         tokens.get(at).is_some_and(|token| {
-            token.text.starts_with(char::is_uppercase) && crate::text::stopwords::is_calendar_word(&token.folded)
+            token.text.starts_with(char::is_uppercase)
+                && crate::text::stopwords::is_calendar_word(&token.folded)
         })
     };
     is_month(at) || (tokens.get(at).is_some_and(|token| token.sort == Sort::Number) && is_month(at + 1))
@@ -104,7 +182,9 @@ fn from_day(tokens: &[Token], at: usize) -> bool {
 
 /// Whether it tells of what was.
 pub fn is_past(tokens: &[Token]) -> bool {
-    tokens.iter().any(|token| matches!(token.folded.as_str(), "was" | "were" | "had" | "aired" | "ran" | "held" | "served" | "ago"))
+    tokens.iter().any(|token| {
+        matches!(token.folded.as_str(), "was" | "were" | "had" | "aired" | "ran" | "held" | "served" | "ago")
+    })
 }
 
 /// Whether the verb's "to" stands right before the value, with no other thought between.

@@ -26,7 +26,9 @@ fn end(line: &Line) -> Option<std::ops::Range<usize>> {
     let word = |at: usize| line.tokens.get(at).map_or("", |token| token.folded.as_str());
     let is = |at: usize| matches!(word(at), "is" | "are" | "has" | "have" | "been");
     (1..line.tokens.len()).find_map(|at| match word(at) {
-        "gone" | "history" | "over" | "retired" | "discontinued" | "obsolete" | "closed" if is(at - 1) => Some(at..at + 1),
+        "gone" | "history" | "over" | "retired" | "discontinued" | "obsolete" | "closed" if is(at - 1) => {
+            Some(at..at + 1)
+        }
         "switched" | "turned" if word(at + 1) == "off" && is(at - 1) => Some(at..at + 2),
         "shut" if word(at + 1) == "down" && is(at - 1) => Some(at..at + 2),
         "no" if word(at + 1) == "longer" => Some(at..at + 2),
@@ -34,7 +36,10 @@ fn end(line: &Line) -> Option<std::ops::Range<usize>> {
     })
 }
 
-fn is_over((new, line, end): (&Claims, &Line, std::ops::Range<usize>), (known, other): (&Claims, &Line)) -> bool {
+fn is_over(
+    (new, line, end): (&Claims, &Line, std::ops::Range<usize>),
+    (known, other): (&Claims, &Line),
+) -> bool {
     let (from, to) = line.clause(end.start, end.end);
     let own: Vec<usize> = (from..to).filter(|at| !end.contains(at)).collect();
     let subject: Vec<usize> = own.iter().copied().filter(|&at| at < end.start).collect();
@@ -47,7 +52,9 @@ fn is_over((new, line, end): (&Claims, &Line, std::ops::Range<usize>), (known, o
     let mut rest = 0;
     let mut seen: Vec<&str> = own.iter().map(|&at| line.tokens[at].stem.as_str()).collect();
     for token in new.tokens() {
-        if seen.contains(&token.stem.as_str()) || !matches!(token.sort, Sort::Word | Sort::Name | Sort::Key | Sort::Number) {
+        if seen.contains(&token.stem.as_str())
+            || !matches!(token.sort, Sort::Word | Sort::Name | Sort::Key | Sort::Number)
+        {
             continue;
         }
         seen.push(&token.stem);

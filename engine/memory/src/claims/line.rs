@@ -20,10 +20,12 @@ pub struct Line {
 /// Words that point back.
 const BACK: [&str; 9] = ["he", "her", "his", "it", "its", "she", "their", "they", "them"];
 /// Words that say too little to tell one subject from another.
-const VAGUE: [&str; 48] = [
-    "again", "already", "alway", "also", "anyth", "back", "bit", "come", "day", "everi", "everyth", "famili", "first", "get", "give", "good", "got", "great", "ident",
-    "keep", "kind", "later", "like", "made", "make", "need", "new", "number", "old", "one", "order", "peopl", "put", "realli", "said", "say", "see",
-    "someth", "still", "take", "thing", "time", "today", "tomorrow", "use", "way", "week", "year",
+const VAGUE: [&str; 53] = [
+    "again", "already", "alway", "also", "anyth", "back", "bit", "come", "cost", "day", "everi", "everyth",
+    "famili", "first", "get", "give", "good", "got", "great", "ident", "keep", "kind", "later", "like",
+    "made", "make", "need", "new", "number", "old", "one", "order", "peopl", "pay", "put", "realli",
+    "remain", "run", "said", "say", "see", "someth", "stay", "still", "take", "thing", "time", "today",
+    "tomorrow", "use", "way", "week", "year",
 ];
 
 impl Line {
@@ -53,14 +55,28 @@ impl Line {
         let starts = |at: &usize| {
             self.tokens[at - 1].pause >= Pause::Clause
                 || (self.tokens[at - 1].pause == Pause::Comma
-                    && matches!(self.tokens[*at].folded.as_str(), "so" | "but" | "and" | "therefore" | "then"))
+                    && matches!(
+                        self.tokens[*at].folded.as_str(),
+                        "so" | "but" | "and" | "therefore" | "then"
+                    ))
         };
         let start = (1..=from).rev().find(starts).unwrap_or(0);
         let ends = |at: usize| {
             self.tokens[at - 1].pause >= Pause::Comma
                 || matches!(
                     self.tokens[at].folded.as_str(),
-                    "because" | "since" | "so" | "until" | "till" | "after" | "while" | "as" | "and" | "but" | "when" | "which"
+                    "because"
+                        | "since"
+                        | "so"
+                        | "until"
+                        | "till"
+                        | "after"
+                        | "while"
+                        | "as"
+                        | "and"
+                        | "but"
+                        | "when"
+                        | "which"
                 )
         };
         let end = (to..self.tokens.len()).find(|&at| ends(at)).unwrap_or(self.tokens.len());
@@ -68,12 +84,15 @@ impl Line {
     }
 }
 
+/// Weight of a name.
+pub const NAME: u32 = 2;
+
 /// How much a token says about what a sentence is about; none if nothing.
 pub fn weight(token: &Token) -> Option<u32> {
     match token.sort {
         Sort::Key => Some(3),
         Sort::Name if super::is_calendar(token) => None,
-        Sort::Name => Some(2),
+        Sort::Name => Some(NAME),
         Sort::Word if VAGUE.contains(&token.stem.as_str()) => None,
         Sort::Word => Some(1),
         Sort::Small if matches!(token.folded.as_str(), "i" | "my" | "me" | "im" | "ive") => Some(1),

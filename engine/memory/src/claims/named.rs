@@ -1,15 +1,46 @@
 //! Another name in one role: "Lotte owns the matcher package now", "the new dentist is Dr Aksoy", "helmets now come from Lidden".
 
 use super::line::Line;
-use super::token::Sort;
 use super::line::weight;
+use super::token::Sort;
 use super::{Claims, are_of_a_kind_apart, are_strangers, cue, is_of_known, shared};
 
 /// Stems of roles that one holds at a time.
 const ROLES: [&str; 34] = [
-    "accountant", "architect", "bookkeep", "boss", "captain", "ceo", "chair", "coach", "contact", "cto", "dentist", "director", "doctor",
-    "gardener", "gp", "head", "insur", "landlord", "lawyer", "lead", "leader", "mainten", "manag", "owner", "physician", "presid", "provid",
-    "secretari", "sponsor", "supplier", "teacher", "tutor", "vendor", "vet",
+    "accountant",
+    "architect",
+    "bookkeep",
+    "boss",
+    "captain",
+    "ceo",
+    "chair",
+    "coach",
+    "contact",
+    "cto",
+    "dentist",
+    "director",
+    "doctor",
+    "gardener",
+    "gp",
+    "head",
+    "insur",
+    "landlord",
+    "lawyer",
+    "lead",
+    "leader",
+    "mainten",
+    "manag",
+    "owner",
+    "physician",
+    "presid",
+    "provid",
+    "secretari",
+    "sponsor",
+    "supplier",
+    "teacher",
+    "tutor",
+    "vendor",
+    "vet",
 ];
 
 /// The role that a word names, if any.
@@ -17,7 +48,9 @@ fn role(line: &Line, at: usize) -> Option<&'static str> {
     let token = &line.tokens[at];
     match token.folded.as_str() {
         "owns" | "owner" | "maintains" | "maintainer" => return Some("owner"),
-        "looks" if line.tokens.get(at + 1).is_some_and(|next| next.folded == "after") => return Some("owner"),
+        "looks" if line.tokens.get(at + 1).is_some_and(|next| next.folded == "after") => {
+            return Some("owner");
+        }
         "manages" | "manager" => return Some("manag"),
         "leads" => return Some("lead"),
         _ => {}
@@ -31,10 +64,10 @@ pub(super) fn named(new: &Claims, known: &Claims) -> bool {
         return false;
     }
     new.lines.iter().any(|line| {
-        known
-            .lines
-            .iter()
-            .any(|other| is_of_known(new, line, known) && (takes_over(new, line, known, other) || comes_from(new, line, known, other)))
+        known.lines.iter().any(|other| {
+            is_of_known(new, line, known)
+                && (takes_over(new, line, known, other) || comes_from(new, line, known, other))
+        })
     })
 }
 
@@ -46,7 +79,11 @@ fn runs(line: &Line) -> Vec<std::ops::Range<usize>> {
         let starts = at == 0 && token.sort == Sort::Word && token.text.starts_with(char::is_uppercase);
         let is_subject = starts
             && line.tokens.get(1).is_some_and(|next| {
-                next.sort == Sort::Name || matches!(next.folded.as_str(), "is" | "owns" | "looks" | "manages" | "becomes" | "leads" | "maintains")
+                next.sort == Sort::Name
+                    || matches!(
+                        next.folded.as_str(),
+                        "is" | "owns" | "looks" | "manages" | "becomes" | "leads" | "maintains"
+                    )
             });
         (token.sort == Sort::Name && !super::is_calendar(token)) || is_subject
     };
@@ -65,15 +102,26 @@ fn holder(line: &Line, from: usize, to: usize) -> Option<(&'static str, usize, s
     let is_link = |range: std::ops::Range<usize>| {
         range.into_iter().all(|at| {
             line.tokens[at].sort == Sort::Small
-                || matches!(line.tokens[at].folded.as_str(), "dr" | "mr" | "mrs" | "ms" | "becomes" | "became" | "new" | "tech" | "team" | "product")
+                || matches!(
+                    line.tokens[at].folded.as_str(),
+                    "dr" | "mr" | "mrs" | "ms" | "becomes" | "became" | "new" | "tech" | "team" | "product"
+                )
         })
     };
-    let before = runs(line).into_iter().filter(|run| run.end <= at && run.start >= from).find(|run| is_link(run.end..at));
+    let before = runs(line)
+        .into_iter()
+        .filter(|run| run.end <= at && run.start >= from)
+        .find(|run| is_link(run.end..at));
     let after = || {
         runs(line).into_iter().find(|run| {
             run.start > at
-                && (at + 1..run.start).any(|at| matches!(line.tokens[at].folded.as_str(), "is" | "becomes") )
-                && is_link(at + 1..run.start)
+                && run.start <= at + 6
+                && (at + 1..run.start)
+                    .rev()
+                    .find(|&at| {
+                        !matches!(line.tokens[at].folded.as_str(), "dr" | "mr" | "mrs" | "ms" | "now" | "the")
+                    })
+                    .is_some_and(|at| matches!(line.tokens[at].folded.as_str(), "is" | "becomes"))
         })
     };
     before.or_else(after).map(|run| (role, at, run))
@@ -106,8 +154,15 @@ fn takes_over(new: &Claims, line: &Line, known: &Claims, other: &Line) -> bool {
         && !are_of_a_kind_apart(line, &own, other, old_run)
 }
 
-fn is_one_name(line: &Line, run: &std::ops::Range<usize>, other: &Line, old: &std::ops::Range<usize>) -> bool {
-    line.tokens[run.clone()].iter().any(|token| other.tokens[old.clone()].iter().any(|there| there.folded == token.folded))
+fn is_one_name(
+    line: &Line,
+    run: &std::ops::Range<usize>,
+    other: &Line,
+    old: &std::ops::Range<usize>,
+) -> bool {
+    line.tokens[run.clone()]
+        .iter()
+        .any(|token| other.tokens[old.clone()].iter().any(|there| there.folded == token.folded))
 }
 
 /// "S now comes from NAME", "S moved to NAME", "switched S to NAME".
@@ -121,17 +176,23 @@ fn comes_from(new: &Claims, line: &Line, known: &Claims, other: &Line) -> bool {
         let Some(marks) = cue::cue(&line.tokens, from, run.start, to) else { return false };
         runs(other).into_iter().any(|old_run| {
             let Some(old_family) = preposition(other, old_run.start) else { return false };
-            if other.tokens[old_run.clone()].iter().any(|token| line.tokens[from..to].iter().any(|there| there.folded == token.folded))
+            if other.tokens[old_run.clone()]
+                .iter()
+                .any(|token| line.tokens[from..to].iter().any(|there| there.folded == token.folded))
                 || !(family == old_family || family == "to")
             {
                 return false;
             }
             let own: Vec<usize> = (from..to)
-                .filter(|&at| !run.contains(&at) && !marks.contains(&at) && !cue::is_change(&line.tokens[at].folded))
+                .filter(|&at| {
+                    !run.contains(&at) && !marks.contains(&at) && !cue::is_change(&line.tokens[at].folded)
+                })
                 .collect();
             let found = shared(line, own.iter().copied(), other, old_run.clone());
             let home = family == "to" && is_home(other, old_run.start) && is_move(line, run.start);
-            let whole = (switched(line) || family == old_family) && found.points == found.of && is_subject(other, line, &own);
+            let whole = (switched(line) || family == old_family)
+                && found.points == found.of
+                && is_subject(other, line, &own);
             let needed = if home || whole { 1 } else { 2 };
             found.points >= needed
                 && found.is_most()
@@ -163,11 +224,15 @@ fn preposition(line: &Line, at: usize) -> Option<&'static str> {
 }
 
 fn is_home(line: &Line, run: usize) -> bool {
-    line.tokens[..run].iter().any(|token| matches!(token.folded.as_str(), "live" | "lives" | "living" | "address" | "home" | "based"))
+    line.tokens[..run].iter().any(|token| {
+        matches!(token.folded.as_str(), "live" | "lives" | "living" | "address" | "home" | "based")
+    })
 }
 
 fn is_move(line: &Line, run: usize) -> bool {
-    line.tokens[..run].iter().any(|token| matches!(token.folded.as_str(), "moved" | "moves" | "relocated" | "live" | "lives"))
+    line.tokens[..run]
+        .iter()
+        .any(|token| matches!(token.folded.as_str(), "moved" | "moves" | "relocated" | "live" | "lives"))
 }
 
 fn switched(line: &Line) -> bool {

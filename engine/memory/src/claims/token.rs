@@ -59,8 +59,8 @@ const ABBREVIATIONS: [&str; 14] =
     ["dr", "mr", "mrs", "ms", "prof", "st", "no", "vs", "e.g", "i.e", "etc", "approx", "ca", "jr"];
 /// Signs around a token.
 const AROUND: &[char] = &[
-    '"', '\'', '“', '”', '‘', '’', '(', ')', '[', ']', '{', '}', '<', '>', ',', '.', ';', ':', '!', '?', '*', '`',
-    '…', '«', '»', '„', '|', '#',
+    '"', '\'', '“', '”', '‘', '’', '(', ')', '[', ']', '{', '}', '<', '>', ',', '.', ';', ':', '!', '?', '*',
+    '`', '…', '«', '»', '„', '|', '#',
 ];
 
 /// Cuts a text into sentences.
@@ -132,7 +132,8 @@ fn push(sentence: &mut Vec<Token>, written: &str, stemmer: &Stemmer) {
         return;
     }
     let folded = fold(bare);
-    let is_owner = bare.ends_with("'s") || bare.ends_with("’s") || bare.ends_with("s'") || bare.ends_with("s’");
+    let is_owner =
+        bare.ends_with("'s") || bare.ends_with("’s") || bare.ends_with("s'") || bare.ends_with("s’");
     let is_first = sentence.is_empty();
     let sort = sort_of(bare, written, &folded, is_first, is_owner);
     let stem = match sort {
@@ -172,14 +173,16 @@ fn sort_of(bare: &str, written: &str, folded: &str, is_first: bool, is_owner: bo
     if is_key(bare) {
         return Sort::Key;
     }
-    if has_digit && (!has_letter || bare.starts_with(|c: char| c.is_ascii_digit() || "+-€$£".contains(c))) {
+    if has_digit && (!has_letter || bare.starts_with(|c: char| c.is_ascii_digit() || "+-€$£".contains(c)))
+    {
         return Sort::Number;
     }
     // B14, FL-3307-19
     if has_digit {
         return Sort::Key;
     }
-    if is_stopword(folded) || bare.chars().count() == 1 {
+    let is_title = matches!(folded, "dr" | "mr" | "mrs" | "ms" | "prof");
+    if is_title || is_stopword(folded) || bare.chars().count() == 1 {
         return Sort::Small;
     }
     let capital = bare.starts_with(char::is_uppercase);
@@ -207,7 +210,10 @@ fn is_key(bare: &str) -> bool {
             || bare.contains("://")
             || inner("@")
             || inner("::")
-            || (inner(".") && bare.matches('.').all(|_| true) && bare.split('.').any(|part| part.len() > 2) && !bare.starts_with(|c: char| c.is_ascii_digit()))
+            || (inner(".")
+                && bare.matches('.').all(|_| true)
+                && bare.split('.').any(|part| part.len() > 2)
+                && !bare.starts_with(|c: char| c.is_ascii_digit()))
             || bare.starts_with('/')
             || bare.ends_with('/')
             || (bare.matches('/').count() >= 2)

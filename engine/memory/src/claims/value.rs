@@ -57,21 +57,50 @@ pub enum Fit {
 
 const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
     "december",
 ];
 const COLOURS: [&str; 14] = [
-    "black", "blue", "brown", "cream", "gold", "green", "grey", "orange", "pink", "purple", "red", "silver", "white",
-    "yellow",
+    "black", "blue", "brown", "cream", "gold", "green", "grey", "orange", "pink", "purple", "red", "silver",
+    "white", "yellow",
 ];
 const NUMBERS: [&str; 21] = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty",
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
 ];
 /// Units that number words count.
 const MEASURES: [&str; 14] = [
-    "second", "minut", "hour", "day", "week", "month", "year", "time", "percent", "euro", "dollar", "pound", "night",
-    "digit",
+    "second", "minut", "hour", "day", "week", "month", "year", "time", "percent", "euro", "dollar", "pound",
+    "night", "digit",
 ];
 
 impl Value {
@@ -169,7 +198,8 @@ fn one(tokens: &[Token], at: usize) -> Option<Value> {
         Sort::Number => Some(amount(tokens, at)),
         Sort::Key if is_place(&token.text) => Some(value(Kind::Place, token.text.clone(), at + 1)),
         Sort::Key if is_code(&token.text) => {
-            let is_version = token.folded.starts_with('v') && token.folded[1..].starts_with(|c: char| c.is_ascii_digit());
+            let is_version =
+                token.folded.starts_with('v') && token.folded[1..].starts_with(|c: char| c.is_ascii_digit());
             let kind = if is_version { Kind::Version } else { Kind::Code };
             Some(value(kind, token.text.clone(), at + 1))
         }
@@ -181,7 +211,10 @@ fn one(tokens: &[Token], at: usize) -> Option<Value> {
                 && let Some(next) = tokens.get(at + 1)
                 && MEASURES.contains(&next.stem.as_str())
             {
-                return Some(Value { unit: Some(next.stem.clone()), ..value(Kind::Amount, number.to_string(), at + 2) });
+                return Some(Value {
+                    unit: Some(next.stem.clone()),
+                    ..value(Kind::Amount, number.to_string(), at + 2)
+                });
             }
             switch(tokens, at).map(|form| value(Kind::Switch, form.to_owned(), at + 1))
         }
@@ -269,7 +302,8 @@ fn phone(tokens: &[Token], at: usize) -> Option<(String, usize)> {
             break;
         }
     }
-    let form: String = tokens[at..to].iter().flat_map(|token| token.text.chars()).filter(|c| *c != '-').collect();
+    let form: String =
+        tokens[at..to].iter().flat_map(|token| token.text.chars()).filter(|c| *c != '-').collect();
     let starts = tokens[at].text.starts_with(['+', '0']) || tokens[at].text.matches('-').count() >= 1;
     (starts && form.len() >= 7 && (to - at >= 2 || tokens[at].text.contains('-'))).then_some((form, to))
 }
@@ -314,7 +348,31 @@ fn amount(tokens: &[Token], at: usize) -> Value {
 
 /// Units that do not look like words.
 fn is_unit(text: &str) -> bool {
-    matches!(text, "kWh" | "MB" | "GB" | "KB" | "TB" | "ms" | "s" | "m" | "km" | "cm" | "mm" | "kg" | "g" | "mg" | "ml" | "l" | "h" | "EUR" | "USD" | "GBP" | "MiB" | "GiB")
+    matches!(
+        text,
+        "kWh"
+            | "MB"
+            | "GB"
+            | "KB"
+            | "TB"
+            | "ms"
+            | "s"
+            | "m"
+            | "km"
+            | "cm"
+            | "mm"
+            | "kg"
+            | "g"
+            | "mg"
+            | "ml"
+            | "l"
+            | "h"
+            | "EUR"
+            | "USD"
+            | "GBP"
+            | "MiB"
+            | "GiB"
+    )
 }
 
 /// Verbs that may follow a number.
@@ -344,12 +402,19 @@ fn label(tokens: &[Token], at: usize) -> Option<String> {
     while matches!(token.folded.as_str(), "is" | "are" | "now" | "to" | "at" | "of" | "the" | "a" | "set") {
         token = before.next()?;
     }
-    (matches!(token.sort, Sort::Word | Sort::Key | Sort::Name) && token.pause <= Pause::Colon).then(|| token.stem.clone())
+    (matches!(token.sort, Sort::Word | Sort::Key | Sort::Name) && token.pause <= Pause::Colon)
+        .then(|| token.stem.clone())
 }
 
 /// A folder, a file, a host, an address.
 fn is_place(text: &str) -> bool {
-    text.contains('/') || text.contains('@') || (text.contains('.') && !text.contains('_') && text.matches('.').count() >= 1)
+    const ENDINGS: [&str; 24] = [
+        "com", "csv", "dev", "example", "go", "html", "internal", "io", "js", "json", "lan", "local", "md",
+        "net", "org", "pdf", "py", "rs", "sh", "toml", "ts", "txt", "yaml", "yml",
+    ];
+    // Without one of these, what holds a full stop is a key.
+    let ending = text.rsplit_once('.').map_or("", |(_, ending)| ending);
+    text.contains('/') || text.contains('@') || ENDINGS.contains(&ending)
 }
 
 fn is_code(text: &str) -> bool {
@@ -364,14 +429,30 @@ fn switch(tokens: &[Token], at: usize) -> Option<&'static str> {
         _ => return None,
     };
     let before = at.checked_sub(1).map(|before| &tokens[before])?;
-    let verb = matches!(before.folded.as_str(), "is" | "are" | "switched" | "turned" | "now" | "stays" | "remains" | "set" | "currently")
-        || before.pause == Pause::Colon
+    let verb = matches!(
+        before.folded.as_str(),
+        "is" | "are" | "switched" | "turned" | "now" | "stays" | "remains" | "set" | "currently"
+    ) || before.pause == Pause::Colon
         || (before.folded == "to" && form != "on")
         || (before.sort == Sort::Key && form != "on");
     // "is on the table" is no switch.
     let ends = tokens[at].pause != Pause::None
         || tokens.get(at + 1).is_none_or(|next| {
-            matches!(next.folded.as_str(), "everywhere" | "for" | "by" | "in" | "since" | "again" | "now" | "and" | "because" | "until" | "from" | "at")
+            matches!(
+                next.folded.as_str(),
+                "everywhere"
+                    | "for"
+                    | "by"
+                    | "in"
+                    | "since"
+                    | "again"
+                    | "now"
+                    | "and"
+                    | "because"
+                    | "until"
+                    | "from"
+                    | "at"
+            )
         });
     (verb && (ends || matches!(tokens[at].folded.as_str(), "enabled" | "disabled"))).then_some(form)
 }
