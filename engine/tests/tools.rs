@@ -113,7 +113,7 @@ fn a_repeat_a_change_and_something_new_find_their_places() {
     let role = |stored: &cortexkg_engine::answer::Stored| stored.allocation.as_ref().unwrap().role;
     assert_eq!(role(&first), Role::Founder);
     assert_eq!(role(&repeat), Role::DuplicateOf(first.id));
-    assert_eq!(role(&change), Role::ExceptionTo(first.id), "{change:#?}");
+    assert_eq!(role(&change), Role::Supersedes(first.id), "{change:#?}");
     assert_eq!(role(&new), Role::Founder);
     for stored in [&first, &repeat, &change, &new] {
         let confidence = stored.allocation.as_ref().unwrap().confidence;
@@ -125,6 +125,91 @@ fn a_repeat_a_change_and_something_new_find_their_places() {
     assert_eq!(shown.iter().filter(|id| [first.id, repeat.id].contains(id)).count(), 1);
     assert!(shown.contains(&change.id));
     assert!(engine.get(repeat.id, Call::default()).wait().is_ok());
+}
+
+/// A fact told on a day of 2026.
+fn on_day(day: i64, text: &str) -> Store {
+    let at = cortexkg_engine::Timestamp((20_454 + day) * 86_400_000_000);
+    Store { occurred_at: Some(at), ..fact(text) }
+}
+
+#[test]
+fn a_chain_of_values_ends_with_the_one_that_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder);
+    let role = |stored: &cortexkg_engine::answer::Stored| stored.allocation.as_ref().unwrap().role;
+    let superseded_by = |id: MemoryId| engine.get(id, Call::default()).wait().unwrap().superseded_by;
+    let first = store(&engine, on_day(1, "The sprint review is on Thursdays at 15:00."));
+    let second = store(&engine, on_day(40, "The sprint review moved to Tuesdays at 11:00."));
+    let third = store(&engine, on_day(80, "The sprint review is on Fridays at 9:00 now."));
+    assert_eq!(role(&second), Role::Supersedes(first.id));
+    assert_eq!(role(&third), Role::Supersedes(second.id));
+    // Told late, of an earlier day: what is known of later days stays.
+    let late = store(&engine, on_day(20, "The sprint review is on Mondays at 14:00 now."));
+    assert_ne!(role(&late), Role::Supersedes(third.id));
+    assert_eq!(superseded_by(third.id), None);
+    assert!(superseded_by(first.id).is_some() && superseded_by(second.id) == Some(third.id));
+    // Without the one in the middle the chain holds together; a delete that changes a value back is no question of force.
+    let delete = |id| Delete { id, force: false, cleanup: CleanupMode::Standard };
+    engine.delete(delete(second.id), Call::default()).wait().unwrap();
+    assert!(superseded_by(first.id).is_some());
+    engine.delete(delete(third.id), Call::default()).wait().unwrap();
+    assert_ne!(superseded_by(first.id), Some(third.id));
+}
+
+#[test]
+fn a_duplicate_never_hides_another_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder);
+    let role = |id: MemoryId| engine.get(id, Call::default()).wait().unwrap().role;
+    let shown = |query: &str| -> Vec<MemoryId> {
+        let found = engine.retrieve(ask(query), Call::default()).wait().unwrap();
+        found.memories.iter().map(|recalled| recalled.memory.id).collect()
+    };
+    let before = store(&engine, fact("Take the pill before breakfast."));
+    let after = store(&engine, fact("Take the pill after breakfast."));
+    let found = shown("When to take the pill?");
+    assert!(found.contains(&before.id) && found.contains(&after.id));
+    let first = store(&engine, fact("The anvil in shed four is red."));
+    let repeat = store(&engine, fact("The anvil in shed four is red"));
+    assert_eq!(role(repeat.id), Role::DuplicateOf(first.id));
+    let content = Some("The forge in shed four needs coal.".into());
+    engine.update(Update { content, ..Update::of(first.id) }, Call::default()).wait().unwrap();
+    assert!(!matches!(role(repeat.id), Role::DuplicateOf(_)));
+    let found = shown("What is in shed four?");
+    assert!(found.contains(&first.id) && found.contains(&repeat.id), "{found:?}");
+}
+
+#[test]
+fn what_happened_on_three_days_is_three_memories() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder);
+    for day in [3, 40, 90] {
+        let stored = store(&engine, on_day(day, "The pump in hall two was serviced."));
+        let role = stored.allocation.unwrap().role;
+        assert!(matches!(role, Role::Founder | Role::Member), "{role:?}");
+    }
+    // What is, told again, is a repeat, whenever.
+    let first = store(&engine, on_day(1, "The anvil in shed four is red."));
+    let again = store(&engine, on_day(90, "The anvil in shed four is red."));
+    assert_eq!(again.allocation.unwrap().role, Role::DuplicateOf(first.id));
+}
+
+#[test]
+fn told_of_one_day_two_values_contradict_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = open(&folder);
+    let eight = store(&engine, on_day(5, "The shop opens at 8:00."));
+    let nine = store(&engine, on_day(5, "The shop opens at 9:00."));
+    assert_eq!(nine.allocation.unwrap().role, Role::ExceptionTo(eight.id));
+    let name = store(&engine, fact("my name is Alma"));
+    let other = store(&engine, fact("my name is Bruna"));
+    assert_eq!(other.allocation.unwrap().role, Role::Supersedes(name.id));
+    // Said again after something else was said, it holds again.
+    let again = store(&engine, fact("my name is Alma"));
+    assert_eq!(again.allocation.unwrap().role, Role::Supersedes(other.id));
+    let memory = engine.get(other.id, Call::default()).wait().unwrap();
+    assert_eq!(memory.superseded_by, Some(again.id));
 }
 
 #[test]

@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     bench, bench_allocation, bench_search, bench_spiking, bench_spread, config, doctor, eval,
-    eval_allocation, eval_everyday, eval_fit, export, health, import, mcp, model, recall, reembed, simulate,
-    verify,
+    eval_allocation, eval_claims, eval_everyday, eval_fit, export, health, import, mcp, model, recall, reembed,
+    simulate, verify,
 };
 use crate::settings::{Device, Flag, Settings};
 use crate::{serve, telemetry};
@@ -109,8 +109,10 @@ enum EvalCommand {
     Everyday(eval_everyday::EverydayArgs),
     /// How well a new text is told to be the same, an update, related or new, beside thresholds of cosine similarity.
     Allocation(eval_allocation::AllocationArgs),
-    /// Fit the weights of a linear scorer on cases, and judge it on what was held out.
+    /// Fit the weights that recall ranks with, and judge them on what was held out.
     Fit(eval_fit::FitArgs),
+    /// Is what the store says of its memories right: duplicates, contradictions, what supersedes what?
+    Claims(eval_claims::ClaimsArgs),
 }
 
 #[derive(Subcommand)]
@@ -145,7 +147,8 @@ impl Cli {
             Command::Eval(EvalCommand::Retrieval(args)) => eval::run(&settings, &args),
             Command::Eval(EvalCommand::Everyday(args)) => eval_everyday::run(&settings, &args),
             Command::Eval(EvalCommand::Allocation(args)) => eval_allocation::run(&settings, &args),
-            Command::Eval(EvalCommand::Fit(args)) => eval_fit::run(&args),
+            Command::Eval(EvalCommand::Fit(args)) => eval_fit::run(&settings, &args),
+            Command::Eval(EvalCommand::Claims(args)) => eval_claims::run(&settings, &args),
             Command::Bench(BenchCommand::Ingest(args)) => bench::ingest(&settings, &args),
             Command::Bench(BenchCommand::Recall(args)) => bench::recall(&settings, &args),
             Command::Bench(BenchCommand::Allocation(args)) => bench_allocation::run(&settings, &args),

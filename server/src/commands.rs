@@ -11,6 +11,7 @@ pub mod eval;
 pub mod eval_allocation;
 pub mod eval_everyday;
 pub mod eval_fit;
+pub mod eval_claims;
 pub mod export;
 pub mod health;
 pub mod import;

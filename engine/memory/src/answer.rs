@@ -44,6 +44,8 @@ pub struct Memory {
     pub column: ColumnId,
     /// What it is to that column.
     pub role: Role,
+    /// The newest memory that says what holds now instead of it.
+    pub superseded_by: Option<MemoryId>,
     /// Entities it mentions, its subject first.
     pub entities: Vec<String>,
 }
@@ -55,10 +57,22 @@ pub enum Role {
     Founder,
     /// It joined a column whose concept it shares.
     Member,
-    /// It says the same as another memory of the column; both are kept, recall shows one.
+    /// It says word for word the same as another memory; both are kept, recall shows one.
     DuplicateOf(MemoryId),
-    /// It says otherwise than a memory of the column about the same thing: a changed value, a negation.
+    /// It says otherwise than another memory of the same time: both cannot hold.
     ExceptionTo(MemoryId),
+    /// It says what holds now instead of another memory: a value changed, something ended.
+    Supersedes(MemoryId),
+}
+
+impl Role {
+    /// The memory that it refers to.
+    pub fn other(self) -> Option<MemoryId> {
+        match self {
+            Role::Founder | Role::Member => None,
+            Role::DuplicateOf(id) | Role::ExceptionTo(id) | Role::Supersedes(id) => Some(id),
+        }
+    }
 }
 
 /// The four scorers of DESIGN 4.2.
@@ -255,8 +269,8 @@ pub struct Deleted {
 pub struct Stats {
     /// Live memories (in the span, if one was given).
     pub memories: u64,
-    /// Of them, by role: founders, members, duplicates, exceptions.
-    pub roles: [u64; 4],
+    /// Of them, by role: founders, members, duplicates, exceptions, those that supersede another.
+    pub roles: [u64; 5],
     /// Deleted memories still remembered as tombstones.
     pub tombstones: u64,
     /// Entities.

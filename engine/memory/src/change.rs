@@ -1,8 +1,8 @@
 //! update_memory, delete_memory and configure_learning.
 
 use crate::Error;
-use crate::allocate;
-use crate::answer::{Allocation, Configured, Deleted, FieldChange, Role, Updated};
+use crate::allocate::{self, Told};
+use crate::answer::{Allocation, Configured, Deleted, FieldChange, Updated};
 use crate::ids::{MemoryId, TenantId, Timestamp};
 use crate::links;
 use crate::record::{DeletedRecord, Entry, NewContent, Record, UpdatedRecord};
@@ -13,6 +13,7 @@ use crate::state::vectors::narrow;
 use crate::state::{Owner, State, searchable};
 use crate::store::{Text, contests};
 use crate::text::reading::Reading;
+use crate::text::words::fold;
 
 /// Most entities that one memory alone may be about before its deletion needs `force`: others lean on it through them.
 const LEANING_MIN: usize = 3;
@@ -81,7 +82,7 @@ pub fn update(
     {
         changes.push(change("content", &item.content, content));
         let vector = vector.expect("new content comes with its vector; this is a bug");
-        let (new, decided) = replace(state, resident, row, request, content, vector)?;
+        let (new, decided) = replace(state, resident, (row, request), content, vector, now)?;
         record.content = Some(new);
         allocation = Some(decided);
     }
@@ -142,22 +143,25 @@ fn changed_tags(state: &State, row: u32, request: &Update) -> Result<Option<TagC
 fn replace(
     state: &mut State,
     resident: &mut Resident,
-    row: u32,
-    request: &Update,
+    (row, request): (u32, &Update),
     content: &str,
     vector: &[f32],
+    now: Timestamp,
 ) -> Result<(NewContent, Allocation), Error> {
-    let (kind, place) = {
+    let (kind, place, occurred_at) = {
         let item = state.items.get(row);
-        (item.kind, item.place.as_deref().cloned())
+        (item.kind, item.place.as_deref().cloned(), item.occurred_at)
     };
-    let context = request.context.as_deref().or(state.items.get(row).context.as_deref());
+    let context = request.context.clone().or(state.items.get(row).context.as_deref().map(str::to_owned));
+    let context = context.as_deref();
     let searched = searchable(content, context);
     let reading = Reading::of(&searched, content, kind == Kind::Passage);
-    let text = Text { text: content, reading: &reading, place: place.as_ref(), vector };
+    let text = Text { text: content, context, reading: &reading, place: place.as_ref(), occurred_at, vector };
     let competition = contests(state, resident, &[text], Some(row))?.pop();
     let decided = competition.expect("one competition for one text; this is a bug").resolve(&[]);
-    let allocation = allocate::settle(state, decided.is_twin, &decided.rivals, &decided.outcome);
+    let told = Told { now, occurred_at, place: place.as_ref() };
+    let allocation =
+        allocate::settle(state, &told, decided.is_twin, &decided.rivals, &decided.clashes, &decided.outcome);
     let links = links::decide(state, Some(row), &reading, place.as_ref(), &decided.near);
     let new = NewContent {
         content: content.to_owned(),
@@ -200,28 +204,11 @@ pub fn delete(
     Ok((Entry { tenant, record }, answer))
 }
 
-/// What leans on a memory, in words; none if nothing does.
+/// What leans on a memory, in words; none if nothing does. That another one repeats it or changes it is no reason: the roles of
+/// those that stay are put right.
 fn strongly_connected(state: &State, row: u32) -> Option<String> {
     let item = state.items.get(row);
     let graph = &state.graph;
-    let leaning = graph
-        .row(item.node, Side::Far)
-        .iter()
-        .filter_map(|edge| match state.owner(edge.target) {
-            Owner::Memory(other) => Some(other),
-            Owner::Entity(_) => None,
-        })
-        .find(|&other| {
-            let other = state.items.get(other);
-            other.alive
-                && matches!(other.role, Role::DuplicateOf(id) | Role::ExceptionTo(id) if id == item.id)
-        });
-    if let Some(other) = leaning {
-        return Some(format!(
-            "memory {} was stored as a duplicate of or exception to it",
-            state.items.get(other).id
-        ));
-    }
     let learned: f32 = graph
         .row(item.node, Side::Far)
         .iter()
@@ -231,9 +218,14 @@ fn strongly_connected(state: &State, row: u32) -> Option<String> {
     if learned >= LEARNED_STRONG {
         return Some(format!("use has tied it to others with a weight of {learned:.2}"));
     }
+    let title = item.content.split_once('\n').map(|(title, _)| fold(title));
     graph.row(item.node, Side::Near).iter().find_map(|edge| {
         let Owner::Entity(ix) = state.owner(edge.target) else { return None };
-        let only_subject = matches!(graph.row(edge.target, Side::Near), [only] if only.target == item.node);
+        // A title says what a text is about; a name found elsewhere is a guess.
+        let is_titled =
+            title.as_deref().is_some_and(|title| title.contains(&fold(&state.entities.get(ix).name)));
+        let only_subject =
+            is_titled && matches!(graph.row(edge.target, Side::Near), [only] if only.target == item.node);
         let others = graph.row_len(edge.target, Side::Far);
         (only_subject && others >= LEANING_MIN).then(|| {
             format!(

@@ -1,7 +1,7 @@
 //! The four scorers of DESIGN 4.2: how strongly one known memory speaks for its column, each a number 0..=1 read off the
 //! two memories alone, so that what else is stored or decided in the same batch changes nothing.
 
-use crate::relation::{Evidence, Relation};
+use crate::relation::Evidence;
 
 /// Place of a memory in a document or session: its name and the position in it.
 pub type Spot<'a> = (&'a str, u32);
@@ -27,9 +27,10 @@ pub fn temporal(new: Option<Spot<'_>>, known: Option<Spot<'_>>) -> f32 {
     }
 }
 
-/// Contradiction with what is held: the chance that the new memory changes a value of the known one.
+/// Contradiction with what is held: whether the new memory claims otherwise than the known one. Of what is not certain nothing
+/// is said, so there is nothing between the two.
 pub fn exception(evidence: &Evidence) -> f32 {
-    evidence.chances()[Relation::Update as usize]
+    f32::from(u8::from(evidence.clash.is_some()))
 }
 
 #[cfg(test)]
@@ -47,7 +48,8 @@ mod tests {
         assert_eq!(semantic(&Evidence { similarity: -0.3, ..near }), 0.0);
         // ferry, leave; noon; dawn.
         assert_eq!(structural(&near), 0.5);
-        assert!(exception(&Evidence { is_number_changed: true, ..near }) > exception(&near));
+        let change = evidence("the shop opens at 9", "the shop opens at 8", 0.9);
+        assert_eq!((exception(&change), exception(&Evidence { clash: None, ..change })), (1.0, 0.0));
     }
 
     #[test]

@@ -13,14 +13,14 @@ use cortexkg_compute::kernels::shared::plasticity;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::answer::{GraphCounts, Learning, Memory};
+use crate::answer::{GraphCounts, Learning, Memory, Role};
 use crate::ids::{MemoryId, Timestamp};
+use crate::normal_form::{hash_of, normal_form};
 use crate::record::{
     DeletedRecord, LearnedRecord, Links, ModelTag, NewContent, Record, StoredRecord, UpdatedRecord, Vector,
 };
 use crate::request::{CleanupMode, Kind};
 use crate::text::terms::index_terms;
-use crate::text::words::fold;
 use columns::Columns;
 use entities::Entities;
 use graph::{Edge, EdgeClass, Graph, Side, drawn};
@@ -91,15 +91,9 @@ pub fn searchable(content: &str, context: Option<&str>) -> String {
     }
 }
 
-/// Hash of a content in normal form: folded words, whatever lies between them (FNV-1a, 64 bits).
+/// Hash of a content in normal form, see [`normal_form`].
 pub fn content_hash(content: &str) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325u64;
-    for word in content.split_whitespace() {
-        for byte in fold(word).bytes().chain([b' ']) {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
-    hash
+    hash_of(&normal_form(content))
 }
 
 impl State {
@@ -220,10 +214,37 @@ impl State {
         self.link(node, &new.links, applied);
         applied.column_released = self.columns.leave(old_column, old_role);
         self.columns.join(new.column, new.role);
-        self.items.change(row, |item| {
-            item.column = new.column;
-            item.role = new.role;
-        });
+        self.items.change(row, |item| item.column = new.column);
+        self.items.set_role(row, new.role);
+        if old_hash != new_hash {
+            self.release_roles(row, old_role);
+        }
+    }
+
+    /// Roles that referred to what a row said before it changed or went refer to what is left: of its repeats the oldest stands
+    /// for the others, and what superseded it supersedes what it superseded.
+    fn release_roles(&mut self, row: u32, old_role: Role) {
+        let id = self.items.get(row).id;
+        let mut first: Option<MemoryId> = None;
+        for other in self.items.referring(id).to_vec() {
+            let item = self.items.get(other);
+            let (own, column, was) = (item.id, item.column, item.role);
+            let role = match (was, old_role) {
+                (Role::DuplicateOf(_), Role::DuplicateOf(older)) => Role::DuplicateOf(older),
+                (Role::DuplicateOf(_), _) => match first {
+                    Some(first) => Role::DuplicateOf(first),
+                    None => {
+                        first = Some(own);
+                        // It takes the place of the one it repeated.
+                        if matches!(old_role, Role::Founder) { Role::Member } else { old_role }
+                    }
+                },
+                (Role::Supersedes(_), Role::Supersedes(older)) if older != own => Role::Supersedes(older),
+                _ => Role::Member,
+            };
+            self.columns.change_role(column, was, role);
+            self.items.set_role(other, role);
+        }
     }
 
     fn apply_deleted(&mut self, deleted: &DeletedRecord, applied: &mut Applied) {
@@ -235,6 +256,7 @@ impl State {
         let item = self.items.get(row);
         let (node, column, role, hash) = (item.node, item.column, item.role, content_hash(&item.content));
         self.items.delete(row, hash);
+        self.release_roles(row, role);
         if deleted.cleanup == CleanupMode::Minimal {
             return;
         }
@@ -514,6 +536,7 @@ impl State {
             version: item.version,
             column: item.column,
             role: item.role,
+            superseded_by: self.items.superseded_by(row),
             entities: self.entities_of(row),
         }
     }
@@ -579,6 +602,8 @@ impl State {
             Some((&SNAPSHOT_VERSION, body)) => {
                 let mut state: State = postcard::from_bytes(body)
                     .map_err(|error| Error::Format { why: format!("snapshot: {error}") })?;
+                // How a content is normalised is no part of a snapshot.
+                state.items.reindex(content_hash);
                 state.mark_all_stale();
                 Ok(state)
             }

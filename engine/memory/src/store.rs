@@ -8,10 +8,12 @@ use cortexkg_compute::collect_in_parallel;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::Error;
-use crate::allocate::{self, Outcome, RIVAL_MIN, RIVALS_MAX, Rival};
+use crate::allocate::{self, KNOWN_MAX, KNOWN_MIN, Outcome, RIVAL_MIN, RIVALS_MAX, Rival, Told};
 use crate::answer::{Allocation, Stored};
+use crate::claims::{Clash, is_event};
 use crate::ids::{MemoryId, TenantId, Timestamp};
 use crate::links;
+use crate::normal_form::normal_form;
 use crate::record::{Entry, Record, StoredRecord};
 use crate::relation::Evidence;
 use crate::request::{CONFIDENCE_DEFAULT, Kind, Place, Store};
@@ -39,8 +41,10 @@ pub enum Decision {
 /// What the comparison of a text needs of one that is new.
 pub(crate) struct Text<'a> {
     pub text: &'a str,
+    pub context: Option<&'a str>,
     pub reading: &'a Reading<'a>,
     pub place: Option<&'a Place>,
+    pub occurred_at: Option<Timestamp>,
     pub vector: &'a [f32],
 }
 
@@ -66,8 +70,10 @@ pub fn store_batch(
         .zip(&readings)
         .map(|(new, reading)| Text {
             text: &new.request.content,
+            context: new.request.context.as_deref(),
             reading,
             place: new.request.place.as_ref(),
+            occurred_at: new.request.occurred_at,
             vector: new.vector,
         })
         .collect();
@@ -142,6 +148,7 @@ struct Seated {
 pub(crate) struct Competition {
     near: Vec<(Who, f32)>,
     seated: Vec<Seated>,
+    clashes: Vec<(Who, Clash)>,
     is_twin: bool,
     outcome: Outcome,
 }
@@ -152,6 +159,8 @@ pub(crate) struct Decided {
     pub near: Vec<(MemoryId, f32)>,
     /// Those that spoke for their columns.
     pub rivals: Vec<Rival>,
+    /// Memories that it claims otherwise than.
+    pub clashes: Vec<(MemoryId, Clash)>,
     /// The only rival has the same words.
     pub is_twin: bool,
     /// What the columns made of it.
@@ -169,6 +178,7 @@ impl Competition {
         Decided {
             near: self.near.into_iter().map(|(who, similarity)| (who.id(ids), similarity)).collect(),
             rivals: self.seated.into_iter().map(rival).collect(),
+            clashes: self.clashes.into_iter().map(|(who, clash)| (who.id(ids), clash)).collect(),
             is_twin: self.is_twin,
             outcome: self.outcome,
         }
@@ -188,17 +198,30 @@ pub(crate) fn contests(
     if let Some(row) = own {
         alive[row as usize / 64] &= !(1 << (row % 64));
     }
-    let near = resident.nearest_to_batch(&state.vectors, &vectors, &alive, RIVALS_MAX, RIVAL_MIN)?;
+    let looked_at = resident.nearest_to_batch(&state.vectors, &vectors, &alive, KNOWN_MAX, KNOWN_MIN)?;
+    let near: Vec<&[(u32, f32)]> = looked_at
+        .iter()
+        .map(|list| {
+            let enough = list.partition_point(|&(_, similarity)| similarity >= RIVAL_MIN);
+            &list[..enough.min(RIVALS_MAX)]
+        })
+        .collect();
     let rows = state.items.len();
     let state = &*state;
     let twins = twins(state, texts, own);
     let speakers: Vec<&[(u32, f32)]> = twins
         .iter()
         .zip(&near)
-        .map(|(twin, near)| twin.as_ref().map_or(near.as_slice(), std::slice::from_ref))
+        .map(|(twin, near)| twin.as_ref().map_or(*near, std::slice::from_ref))
         .collect();
     // Many speak in more than one competition: each text is taken apart once.
-    let mut stored: Vec<u32> = speakers.iter().copied().flatten().map(|&(row, _)| row).collect();
+    let mut stored: Vec<u32> = speakers
+        .iter()
+        .copied()
+        .chain(looked_at.iter().map(Vec::as_slice))
+        .flatten()
+        .map(|&(row, _)| row)
+        .collect();
     stored.retain(|&row| (row as usize) < rows);
     stored.sort_unstable();
     stored.dedup();
@@ -207,20 +230,23 @@ pub(crate) fn contests(
         allocate::aspect(&item.content, item.place.as_deref())
     });
     let new = collect_in_parallel(texts.len(), |at| allocate::aspect(texts[at].text, texts[at].place));
+    let aspect = |row: u32| match (row as usize).checked_sub(rows) {
+        Some(at) => &new[at],
+        None => &known[stored.binary_search(&row).expect("listed above; this is a bug")],
+    };
     let seated: Vec<Vec<Seated>> = speakers
         .iter()
         .zip(&new)
         .map(|(speakers, own)| {
             let seat = |&(row, similarity): &(u32, f32)| {
-                let (who, seat, other) = match (row as usize).checked_sub(rows) {
-                    Some(at) => (Who::InBatch(at), Seat::OfEarlier(at), &new[at]),
+                let (who, seat) = match (row as usize).checked_sub(rows) {
+                    Some(at) => (Who::InBatch(at), Seat::OfEarlier(at)),
                     None => {
-                        let at = stored.binary_search(&row).expect("listed above; this is a bug");
                         let item = state.items.get(row);
-                        (Who::Stored(item.id), Seat::Column(item.column), &known[at])
+                        (Who::Stored(item.id), Seat::Column(item.column))
                     }
                 };
-                let (evidence, scores) = allocate::score(own, other, similarity);
+                let (evidence, scores) = allocate::score(own, aspect(row), similarity);
                 Seated { who, seat, evidence, scores }
             };
             speakers.iter().map(seat).collect()
@@ -239,38 +265,63 @@ pub(crate) fn contests(
         };
         (who, similarity)
     };
-    let decided = seated.into_iter().zip(outcomes).zip(near.iter().zip(&twins));
+    let clashes = collect_in_parallel(texts.len(), |at| {
+        let clash = |&(row, similarity): &(u32, f32)| {
+            let clash = allocate::score(&new[at], aspect(row), similarity).0.clash;
+            clash.map(|clash| (who(&(row, similarity)).0, clash))
+        };
+        looked_at[at].iter().filter_map(clash).collect::<Vec<_>>()
+    });
+    let decided = seated.into_iter().zip(outcomes).zip(near.iter().zip(&twins)).zip(clashes);
     Ok(decided
-        .map(|((seated, outcome), (near, twin))| Competition {
+        .map(|(((seated, outcome), (near, twin)), clashes)| Competition {
             near: near.iter().map(who).collect(),
             seated,
+            clashes,
             is_twin: twin.is_some(),
             outcome,
         })
         .collect())
 }
 
-/// For each text, the first known one with the same words, if there is one, as row and similarity; rows of the batch follow
-/// those of the store. Word for word the same: no competition can say more.
+/// For each text, the first known one that it repeats, if there is one, as row and similarity; rows of the batch follow those of
+/// the store. Word for word the same: no competition can say more. The hash finds them, the normal forms decide.
 fn twins(state: &State, texts: &[Text<'_>], own: Option<u32>) -> Vec<Option<(u32, f32)>> {
     let rows = state.items.len() as u32;
-    let mut first: FxHashMap<u64, u32> = FxHashMap::default();
+    let mut earlier: FxHashMap<u64, Vec<u32>> = FxHashMap::default();
     let similarity = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
     texts
         .iter()
         .enumerate()
         .map(|(at, text)| {
             let hash = text.reading.content_hash;
-            let stored = state.items.same_content(hash).iter().copied().find(|&row| Some(row) != own);
-            let earlier = first.get(&hash).copied();
-            first.entry(hash).or_insert(at as u32);
-            match (stored, earlier) {
+            let stored = state.items.same_content(hash).iter().copied().find(|&row| {
+                let item = state.items.get(row);
+                Some(row) != own && is_repeat(text, &item.content, item.context.as_deref(), item.occurred_at)
+            });
+            let earlier = earlier.entry(hash).or_default();
+            let before = earlier.iter().copied().find(|&at| {
+                let other = &texts[at as usize];
+                is_repeat(text, other.text, other.context, other.occurred_at)
+            });
+            earlier.push(at as u32);
+            match (stored, before) {
                 (Some(row), _) => Some((row, similarity(text.vector, &state.vectors.row(row)))),
                 (None, Some(at)) => Some((rows + at, similarity(text.vector, texts[at as usize].vector))),
                 (None, None) => None,
             }
         })
         .collect()
+}
+
+/// Whether a text says the same, in the same circumstances. What happened again on another day is another event.
+fn is_repeat(text: &Text<'_>, known: &str, context: Option<&str>, occurred_at: Option<Timestamp>) -> bool {
+    let day = |at: Timestamp| at.0.div_euclid(86_400_000_000);
+    let is_other_day =
+        matches!((text.occurred_at, occurred_at), (Some(own), Some(other)) if day(own) != day(other));
+    text.context.map(normal_form) == context.map(normal_form)
+        && normal_form(text.text) == normal_form(known)
+        && !(is_other_day && is_event(text.text))
 }
 
 /// Decides one memory on the state as it is when its turn comes.
@@ -282,7 +333,9 @@ fn decide(
     now: Timestamp,
 ) -> (StoredRecord, Allocation) {
     let request = new.request;
-    let allocation = allocate::settle(state, decided.is_twin, &decided.rivals, &decided.outcome);
+    let told = Told { now, occurred_at: request.occurred_at, place: request.place.as_ref() };
+    let allocation =
+        allocate::settle(state, &told, decided.is_twin, &decided.rivals, &decided.clashes, &decided.outcome);
     let mut tags = request.tags.clone();
     tags.sort();
     tags.dedup();

@@ -35,6 +35,7 @@ impl From<answer::Memory> for proto::StoredMemory {
             role: role.into(),
             related_memory_id,
             entities: memory.entities,
+            superseded_by: memory.superseded_by.as_ref().map(MemoryId::to_string),
         }
     }
 }
@@ -176,7 +177,7 @@ impl From<answer::Deleted> for proto::DeleteResponse {
 impl From<Statistics> for proto::StatsResponse {
     fn from(statistics: Statistics) -> Self {
         let state = statistics.state;
-        let [founders, members, duplicates, exceptions] = state.roles;
+        let [founders, members, duplicates, exceptions, superseding] = state.roles;
         let by_kind = state
             .by_kind
             .into_iter()
@@ -188,6 +189,7 @@ impl From<Statistics> for proto::StatsResponse {
             members,
             duplicates,
             exceptions,
+            superseding,
             tombstones: state.tombstones,
             entities: state.entities,
             edges: state.edges,
@@ -266,6 +268,7 @@ fn role(role: answer::Role) -> (proto::Role, Option<String>) {
         answer::Role::Member => (proto::Role::Member, None),
         answer::Role::DuplicateOf(id) => (proto::Role::Duplicate, Some(id.to_string())),
         answer::Role::ExceptionTo(id) => (proto::Role::Exception, Some(id.to_string())),
+        answer::Role::Supersedes(id) => (proto::Role::Superseding, Some(id.to_string())),
     }
 }
 

@@ -36,6 +36,7 @@ impl From<answer::Allocation> for Decision {
             answer::Role::Member => ("member", None),
             answer::Role::DuplicateOf(id) => ("duplicate", Some(id)),
             answer::Role::ExceptionTo(id) => ("exception", Some(id)),
+            answer::Role::Supersedes(id) => ("superseding", Some(id)),
         };
         let others = allocation.contenders.iter().filter(|other| other.column != allocation.column);
         Decision {
@@ -108,6 +109,11 @@ impl From<answer::Recalled> for Recalled {
                 answer::Role::ExceptionTo(id) => Some(id.to_string()),
                 _ => None,
             },
+            supersedes: match memory.role {
+                answer::Role::Supersedes(id) => Some(id.to_string()),
+                _ => None,
+            },
+            superseded_by: memory.superseded_by.as_ref().map(MemoryId::to_string),
             duplicates: recalled.duplicates.iter().map(MemoryId::to_string).collect(),
             first_spike_ms: recalled.first_spike_ms,
             retrieval_path: recalled.path.into_iter().map(Into::into).collect(),
@@ -170,7 +176,7 @@ impl From<answer::Deleted> for Deleted {
 impl From<Statistics> for Stats {
     fn from(statistics: Statistics) -> Self {
         let state = statistics.state;
-        let [founders, members, duplicates, exceptions] = state.roles;
+        let [founders, members, duplicates, exceptions, superseding] = state.roles;
         let bytes = state.text_bytes + state.state_bytes + state.device_bytes;
         let by_kind =
             state.by_kind.into_iter().map(|(kind, count)| Count { name: format!("{kind:?}"), count });
@@ -186,7 +192,7 @@ impl From<Statistics> for Stats {
                 memory_usage_mb: bytes as f64 / 1e6,
                 uptime_hours: statistics.uptime_s / 3_600.0,
             },
-            memory_roles: Roles { founders, members, duplicates, exceptions },
+            memory_roles: Roles { founders, members, duplicates, exceptions, superseding },
             by_kind: by_kind.collect(),
             by_tag: state.by_tag.into_iter().map(|(name, count)| Count { name, count }).collect(),
             performance_metrics: statistics.performance.map(Into::into),

@@ -55,9 +55,9 @@ pub(super) struct Decision {
     pub(super) primary_column: String,
     pub(super) decision_confidence: f32,
     pub(super) column_id: String,
-    /// founder, member, duplicate or exception of its column
+    /// founder, member, duplicate, exception or superseding
     pub(super) role: &'static str,
-    /// What it duplicates or contradicts
+    /// The memory meant by it
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) related_memory_id: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -123,6 +123,11 @@ pub(super) struct Recalled {
     pub(super) occurred_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) contradicts: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub(super) supersedes: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) superseded_by: Option<String>,
     /// Unshown duplicates
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) duplicates: Vec<String>,
@@ -428,6 +433,7 @@ pub(super) struct Roles {
     pub(super) members: u64,
     pub(super) duplicates: u64,
     pub(super) exceptions: u64,
+    pub(super) superseding: u64,
 }
 
 #[derive(Serialize)]

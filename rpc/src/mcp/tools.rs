@@ -13,8 +13,8 @@ pub(super) static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
     vec![
         tool::<arguments::StoreMemory, results::Stored>(
             "store_memory",
-            "Remember a fact, note or event for later conversations. Returns its memory_id and whether it duplicates or \
-             contradicts a stored memory.",
+            "Remember a fact, note or event for later conversations. Returns its memory_id and whether it duplicates, \
+             contradicts or supersedes another.",
             adds,
         ),
         tool::<arguments::RetrieveMemory, results::Retrieved>(

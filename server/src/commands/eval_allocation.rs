@@ -15,7 +15,7 @@ use std::process::ExitCode;
 use anyhow::{Context, ensure};
 use clap::Args;
 use cortexkg_engine::allocate::{BIAS, SCORER_WEIGHTS, aspect, score};
-use cortexkg_engine::relation::{Evidence, RELATIONS, REPEAT_MIN, Relation};
+use cortexkg_engine::relation::{Evidence, RELATIONS, Relation};
 use cortexkg_engine::request::Store;
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ pub struct AllocationArgs {
     /// Embedding model: default, http, a name that `model add` knows, or a folder.
     #[arg(long, value_name = "MODEL")]
     embedder: Option<String>,
-    /// Learn the weights anew on the training half and print them.
+    /// Learn the weights of the scorers anew on the training half and print them.
     #[arg(long)]
     fit: bool,
     /// Print one JSON object on standard output and nothing else.
@@ -74,12 +74,15 @@ impl Compared {
         )
     }
 
-    fn chance(&self, relation: Relation) -> f64 {
-        f64::from(self.evidence.chances()[relation as usize])
-    }
-
-    fn features(&self) -> Vec<f64> {
-        self.evidence.features().map(f64::from).to_vec()
+    /// How much speaks for a relation. A repeat and an update are certain or nothing; among the rest the current orders.
+    fn strength(&self, relation: Relation) -> f64 {
+        let certain = |is: bool| if is { 10.0 } else { 0.0 };
+        match relation {
+            Relation::New => -self.current(),
+            Relation::Related => self.current() - certain(self.evidence.relation() > Relation::Related),
+            Relation::Update => self.current() + certain(self.evidence.clash.is_some()),
+            Relation::Same => self.current() + certain(self.evidence.is_same),
+        }
     }
 }
 
@@ -128,17 +131,18 @@ pub fn run(settings: &Settings, args: &AllocationArgs) -> anyhow::Result<ExitCod
     let ours = Confusion::of(tested.iter().map(|asked| (asked.truth, asked.compared.evidence.relation())));
     let cosine =
         Confusion::of(tested.iter().map(|asked| (asked.truth, thresholds.class(asked.compared.cosine()))));
-    report["ours"] = ours.as_json(&areas(&tested, |compared, class| compared.chance(class)));
+    report["ours"] = ours.as_json(&areas(&tested, |compared, class| compared.strength(class)));
     report["cosine"] = cosine.as_json(&areas(&tested, |compared, class| match class {
         Relation::New => -compared.cosine(),
         _ => compared.cosine(),
     }));
     report["cosine"]["cuts"] = json!(thresholds.cuts.map(|cut| round(cut, 4)));
     report["cosine"]["spans"] = json!(thresholds.spans.map(word));
-    let by_chance = |compared: &Compared| compared.chance(Relation::Same);
+    let by_strength = |compared: &Compared| compared.strength(Relation::Same);
+    let is_same = |compared: &Compared| f64::from(u8::from(compared.evidence.is_same));
     let cosine_cut = merge_cut(&training, Compared::cosine);
     report["repeats"] = json!({
-        "ours": merges(&tested, by_chance, f64::from(REPEAT_MIN)),
+        "ours": merges(&tested, is_same, 1.0),
         "cosine": merges(&tested, Compared::cosine, cosine_cut),
     });
     let not_new = |asked: &Asked| asked.truth != Relation::New;
@@ -150,7 +154,7 @@ pub fn run(settings: &Settings, args: &AllocationArgs) -> anyhow::Result<ExitCod
     });
     if !paraphrases.is_empty() {
         report["paraphrase"] = json!({
-            "ours": { "auc": area(paraphrases.iter().map(|(compared, is)| (by_chance(compared), *is))) },
+            "ours": { "auc": area(paraphrases.iter().map(|(compared, is)| (by_strength(compared), *is))) },
             "cosine": { "auc": area(paraphrases.iter().map(|(compared, is)| (compared.cosine(), *is))) },
         });
     }
@@ -295,20 +299,8 @@ impl Conversations {
     }
 }
 
-/// Weights anew, as the source holds them.
+/// Weights of the scorers anew, as the source holds them.
 fn learn(training: &[Asked<'_>], conversations: Option<&Conversations>) -> Value {
-    let rows: Vec<_> =
-        training.iter().map(|asked| (asked.compared.features(), asked.truth as usize)).collect();
-    let weights = fit::softmax(&rows, RELATIONS);
-    let chance = |compared: &Compared| {
-        let row = compared.features();
-        let sum = |class: &Vec<f64>| {
-            let (bias, weights) = class.split_last().expect("the bias is there; this is a bug");
-            bias + weights.iter().zip(&row).map(|(weight, value)| weight * value).sum::<f64>()
-        };
-        let powers: Vec<f64> = weights.iter().map(|class| sum(class).exp()).collect();
-        powers[Relation::Same as usize] / powers.iter().sum::<f64>()
-    };
     let drive = |scorers: &[usize], rows: &mut dyn Iterator<Item = (&Compared, bool)>| {
         let scores = |compared: &Compared| scorers.iter().map(|&at| f64::from(compared.scores[at])).collect();
         fit::logistic(&rows.map(|(compared, is)| (scores(compared), is)).collect::<Vec<(Vec<f64>, bool)>>())
@@ -322,8 +314,6 @@ fn learn(training: &[Asked<'_>], conversations: Option<&Conversations>) -> Value
     });
     let rounded = |value: &f64| round(*value, 3);
     json!({
-        "weights": weights.iter().map(|class| class.iter().map(rounded).collect::<Vec<_>>()).collect::<Vec<_>>(),
-        "repeat_min": round(merge_cut(training, chance), 3),
         "scorer_weights": [rounded(&(odds[0] * scale)), rounded(&(odds[1] * scale)), temporal.as_ref().map(rounded)],
         "bias": round(0.5 + odds[2] * scale, 3),
     })

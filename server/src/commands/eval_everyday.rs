@@ -240,7 +240,7 @@ impl Told {
         }
         let Claims { duplicates, exceptions, wrong, .. } = self.claims;
         text.push_str(&format!(
-            "\n{duplicates} stores said to repeat and {exceptions} to contradict; {wrong} of them wrongly, {:.1} of 100 stores\n",
+            "\n{duplicates} stores said to repeat and {exceptions} to change or contradict what was known; {wrong} of them wrongly, {:.1} of 100 stores\n",
             self.claims.false_per_100()
         ));
         text
@@ -258,7 +258,7 @@ impl Claims {
         self.stores += 1;
         let (repeats, other) = match stored.allocation.as_ref().map(|allocation| allocation.role) {
             Some(Role::DuplicateOf(other)) => (true, other),
-            Some(Role::ExceptionTo(other)) => (false, other),
+            Some(Role::ExceptionTo(other) | Role::Supersedes(other)) => (false, other),
             Some(Role::Founder | Role::Member) | None => return,
         };
         if repeats {

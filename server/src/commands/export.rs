@@ -86,6 +86,7 @@ pub fn line(memory: &Memory) -> Value {
     put("updated_at", json!(rfc3339(memory.updated_at)));
     put("version", json!(memory.version));
     put("role", json!(role(memory.role)));
+    put("superseded_by", json!(memory.superseded_by.map(|id| id.to_string())));
     put("entities", json!(memory.entities));
     Value::Object(fields)
 }
@@ -107,6 +108,7 @@ fn role(role: Role) -> String {
         Role::Member => "member".into(),
         Role::DuplicateOf(id) => format!("duplicate of {id}"),
         Role::ExceptionTo(id) => format!("exception to {id}"),
+        Role::Supersedes(id) => format!("supersedes {id}"),
     }
 }
 
@@ -136,6 +138,7 @@ mod tests {
             version: 2,
             column: ColumnId(3),
             role: Role::DuplicateOf(MemoryId(1)),
+            superseded_by: Some(MemoryId(32)),
             entities: vec!["Ann".into()],
         };
         let mut reader = Reader::new(Path::new("/export.jsonl"));

@@ -267,6 +267,7 @@ mod tests {
             version: 1,
             column: ColumnId(0),
             role: Role::Founder,
+            superseded_by: None,
             entities: vec![],
         };
         let first_spike_ms = path.last().map(|step| step.spike_ms);

@@ -21,7 +21,8 @@ use super::{IgnoredFields, Parsed, Refusal, Row, server_memory};
 const LINE_BYTES_MAX: usize = 1 << 20;
 
 /// Written by `export` and decided anew by the engine that stores: no reason to call them ignored.
-const DECIDED_ANEW: [&str; 6] = ["id", "created_at", "updated_at", "version", "role", "entities"];
+const DECIDED_ANEW: [&str; 7] =
+    ["id", "created_at", "updated_at", "version", "role", "superseded_by", "entities"];
 
 /// Roles of chats with models: who speaks. The roles that `export` writes are other words.
 const CHAT_ROLES: [&str; 8] =

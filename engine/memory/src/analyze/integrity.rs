@@ -4,7 +4,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Notes;
 use super::scope::{name, neighbours};
-use crate::answer::{Finding, MemoryIntegrity, Role};
+use crate::answer::{Finding, MemoryIntegrity};
 use crate::state::State;
 use crate::state::graph::{EdgeClass, Side};
 
@@ -58,11 +58,8 @@ pub fn integrity(state: &State) -> Vec<Finding> {
     let mut lost = Vec::new();
     for item in items.iter().filter(|item| item.alive) {
         *members.entry(item.column.0).or_default() += 1;
-        match item.role {
-            Role::DuplicateOf(other) | Role::ExceptionTo(other) if state.items.find_any(other).is_none() => {
-                lost.push(format!("{} refers to {other}, which never existed", item.id));
-            }
-            _ => {}
+        if let Some(other) = item.role.other().filter(|&other| state.items.find_any(other).is_none()) {
+            lost.push(format!("{} refers to {other}, which never existed", item.id));
         }
     }
     let columns = state.columns.list();

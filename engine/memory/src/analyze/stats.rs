@@ -32,6 +32,7 @@ pub fn stats(state: &State, request: &StatsQuery, device_bytes: u64) -> Stats {
             Role::Member => 1,
             Role::DuplicateOf(_) => 2,
             Role::ExceptionTo(_) => 3,
+            Role::Supersedes(_) => 4,
         };
         stats.roles[role] += 1;
         kinds[(item.kind == Kind::Turn) as usize] += 1;

@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 
 use crate::answer::Role;
 use crate::ids::{MemoryId, Timestamp};
+use crate::normal_form::normal_form;
 use crate::resident::Fired;
 use crate::retrieve::pool::{Candidate, Pool};
 use crate::retrieve::query::Query;
@@ -94,20 +95,27 @@ pub(super) fn sorted(scores: impl Iterator<Item = (u32, f32)>) -> Vec<Ranked> {
     ranked
 }
 
-/// Of memories that say the same, only the best placed is shown; the others are named beside it.
+/// Of memories that say the same, only the best placed is shown; the others are named beside it. A role may be older than what
+/// its memory says now, so the texts themselves are compared: a duplicate never hides another text.
 pub fn collapse_duplicates(state: &State, ranked: Vec<Ranked>) -> Vec<(Ranked, Vec<MemoryId>)> {
     let mut shown: Vec<(Ranked, Vec<MemoryId>)> = Vec::with_capacity(ranked.len());
-    let mut place: FxHashMap<MemoryId, usize> = FxHashMap::default();
+    let mut places: FxHashMap<MemoryId, Vec<usize>> = FxHashMap::default();
+    let form = |row: u32| {
+        let item = state.items.get(row);
+        (normal_form(&item.content), item.context.as_deref().map(normal_form))
+    };
     for ranked in ranked {
         let item = state.items.get(ranked.row);
         let first = match item.role {
             Role::DuplicateOf(first) => first,
             _ => item.id,
         };
-        match place.get(&first) {
+        let places = places.entry(first).or_default();
+        let own = (!places.is_empty()).then(|| form(ranked.row));
+        match places.iter().find(|&&at| own.as_ref() == Some(&form(shown[at].0.row))) {
             Some(&at) => shown[at].1.push(item.id),
             None => {
-                place.insert(first, shown.len());
+                places.push(shown.len());
                 shown.push((ranked, Vec::new()));
             }
         }

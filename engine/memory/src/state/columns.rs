@@ -83,6 +83,13 @@ impl Columns {
         column.exceptions += u32::from(matches!(role, Role::ExceptionTo(_)));
     }
 
+    /// A memory of a column becomes something else there.
+    pub fn change_role(&mut self, id: ColumnId, from: Role, to: Role) {
+        let is_exception = |role: Role| u32::from(matches!(role, Role::ExceptionTo(_)));
+        let column = &mut self.list[id.0 as usize];
+        column.exceptions = column.exceptions + is_exception(to) - is_exception(from);
+    }
+
     /// Takes a memory out of a column; an empty column is released. Returns whether it was.
     pub fn leave(&mut self, id: ColumnId, role: Role) -> bool {
         let column = &mut self.list[id.0 as usize];

@@ -62,6 +62,9 @@ pub struct Items {
     /// Sequence name to (part, row), ascending.
     sequences: FxHashMap<Box<str>, Vec<(u32, u32)>>,
     keys: FxHashMap<Box<str>, u32>,
+    /// Id to the live rows whose role refers to it, ascending; made anew when a snapshot is read.
+    #[serde(skip)]
+    referring: FxHashMap<u64, Vec<u32>>,
 }
 
 impl Item {
@@ -117,6 +120,67 @@ impl Items {
         self.by_content.get(&hash).map_or(&[], Vec::as_slice)
     }
 
+    /// Live rows whose role refers to an id, oldest first.
+    pub fn referring(&self, id: MemoryId) -> &[u32] {
+        self.referring.get(&id.0).map_or(&[], Vec::as_slice)
+    }
+
+    /// The newest live memory that supersedes this one, or the one that it repeats.
+    pub fn superseded_by(&self, row: u32) -> Option<MemoryId> {
+        let item = self.get(row);
+        let newest = |id: MemoryId| {
+            let supersedes = |&&row: &&u32| self.get(row).role == Role::Supersedes(id);
+            let rows = self.referring(id).iter().filter(supersedes);
+            rows.map(|&row| self.get(row)).max_by_key(|item| (item.time(), item.id))
+        };
+        let of_first = match item.role {
+            // Told again later, it holds again.
+            Role::DuplicateOf(first) => newest(first).filter(|newer| newer.time() >= item.time()),
+            _ => None,
+        };
+        newest(item.id).or(of_first).map(|newer| newer.id)
+    }
+
+    /// Changes what a row is to its column.
+    pub fn set_role(&mut self, row: u32, role: Role) {
+        self.forget_role(row);
+        self.list[row as usize].role = role;
+        self.remember_role(row);
+    }
+
+    /// Makes anew what follows from the rows: which contents are the same, and which roles refer to whom.
+    pub fn reindex(&mut self, content_hash: impl Fn(&str) -> u64) {
+        self.by_content.clear();
+        self.referring.clear();
+        for row in 0..self.list.len() as u32 {
+            let item = &self.list[row as usize];
+            if item.alive {
+                let hash = content_hash(&item.content);
+                self.by_content.entry(hash).or_default().push(row);
+                self.remember_role(row);
+            }
+        }
+    }
+
+    fn remember_role(&mut self, row: u32) {
+        if let Some(other) = self.list[row as usize].role.other() {
+            let rows = self.referring.entry(other.0).or_default();
+            let at = rows.partition_point(|&known| known < row);
+            rows.insert(at, row);
+        }
+    }
+
+    fn forget_role(&mut self, row: u32) {
+        if let Some(other) = self.list[row as usize].role.other()
+            && let Some(rows) = self.referring.get_mut(&other.0)
+        {
+            rows.retain(|&known| known != row);
+            if rows.is_empty() {
+                self.referring.remove(&other.0);
+            }
+        }
+    }
+
     /// Rows next to a place in its sequence: the last before it, the first after it.
     pub fn neighbours(&self, place: &Place) -> [Option<u32>; 2] {
         let Some(parts) = self.sequences.get(place.sequence.as_str()) else { return [None, None] };
@@ -148,6 +212,7 @@ impl Items {
             self.keys.insert(key.into(), row);
         }
         self.list.push(item);
+        self.remember_role(row);
         row
     }
 
@@ -159,7 +224,8 @@ impl Items {
     /// Replaces the content of a row.
     pub fn set_content(&mut self, row: u32, content: &str, old_hash: u64, new_hash: u64) {
         self.forget_content(row, old_hash);
-        self.by_content.entry(new_hash).or_default().push(row);
+        let rows = self.by_content.entry(new_hash).or_default();
+        rows.insert(rows.partition_point(|&known| known < row), row);
         let item = &mut self.list[row as usize];
         self.text_bytes = self.text_bytes + content.len() as u64 - item.content.len() as u64;
         item.content = content.into();
@@ -181,6 +247,7 @@ impl Items {
     /// Marks a row deleted and frees its text.
     pub fn delete(&mut self, row: u32, content_hash: u64) {
         self.forget_content(row, content_hash);
+        self.forget_role(row);
         self.set_tags(row, Box::default());
         self.alive[row as usize / 64] &= !(1 << (row % 64));
         self.alive_len -= 1;
@@ -266,6 +333,7 @@ impl Items {
             })
             .sum();
         let content: usize = self.by_content.values().map(|rows| rows.capacity() * 4).sum();
+        let referring: usize = self.referring.values().map(|rows| rows.capacity() * 4).sum();
         let keys: usize = self.keys.keys().map(|key| key.len()).sum();
         let sequences: usize =
             self.sequences.iter().map(|(name, parts)| name.len() + parts.capacity() * 8).sum();
@@ -273,6 +341,8 @@ impl Items {
         loose
             + content
             + keys
+            + referring
+            + self.referring.capacity() * (8 + size_of::<Vec<u32>>() + 1)
             + sequences
             + tags
             + self.list.capacity() * size_of::<Item>()
