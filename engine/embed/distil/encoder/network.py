@@ -172,3 +172,45 @@ def cut_student(teacher: Encoder, from_layers: list[int], inner: int, positions:
         ours |= {f"layers.{to}.{k}": v for k, v in layer.items()}
     student.load_state_dict({k: v.clone() for k, v in ours.items()})
     return student
+
+
+@torch.no_grad()
+def narrow(model: Encoder, rows: list, inner: int, batch) -> None:
+    """Leaves `inner` feed-forward units in every layer, the rest's work taken over by them as well as a linear map can.
+
+    Optimal brain surgeon (Hassibi and Stork 1993) on the second map of each layer: with the second moments of the units over
+    real texts, units go in small groups, least loss first, and what they added is refitted on those that stay. Layers are
+    done from first to last, each on what the narrowed ones before it give.
+    """
+    for at, layer in enumerate(model.layers):
+        width = layer.up.out_features
+        if width == inner:
+            continue
+        moments = torch.zeros(width, width)
+        caught = []
+        hook = layer.up.register_forward_hook(lambda _m, _i, out: caught.append(out))
+        for start in range(0, len(rows), 128):
+            ids, lengths = batch(rows[start : start + 128])
+            caught.clear()
+            with torch.autocast("cpu", torch.bfloat16):
+                model(ids, lengths)
+            real = torch.arange(ids.shape[1])[None] < lengths[:, None]
+            units = F.gelu(caught[0].float())[real]
+            moments += units.T @ units
+        hook.remove()
+        moments += torch.eye(width) * moments.diagonal().mean() * 1e-3
+        down, kept = layer.down.weight.T.clone(), torch.arange(width)
+        while len(kept) > inner:
+            inverse = torch.linalg.inv(moments[kept][:, kept])
+            loss = down.square().sum(1) / inverse.diagonal()
+            gone = loss.argsort()[: min(96, len(kept) - inner)]
+            down = down - inverse[:, gone] @ torch.linalg.solve(inverse[gone][:, gone], down[gone])
+            stay = torch.ones(len(kept), dtype=torch.bool)
+            stay[gone] = False
+            kept, down = kept[stay], down[stay]
+        up = Linear(layer.up.in_features, inner)
+        up.weight.data, up.bias.data = layer.up.weight[kept].clone(), layer.up.bias[kept].clone()
+        bias = layer.down.bias.data
+        layer.up, layer.down = up, Linear(inner, layer.down.out_features)
+        layer.down.weight.data, layer.down.bias.data = down.T.contiguous(), bias
+    model.shape.inner = inner

@@ -1,6 +1,6 @@
 """Trains the student on the chunks that `teach.py` has labelled so far; chunks that arrive later join at the next round.
 
-  python train.py --taught FOLDER --teacher PACKAGE --out FILE.pt --minutes 30 [--layers 0,2,5] [--inner 768]
+  python train.py --taught FOLDER --teacher PACKAGE --out FILE.pt --minutes 30 [--layers 0,2,3,5] [--inner 448]
 
 Loss: one minus the cosine to the teacher's vector (384-d, reduced to 256 by PCA), plus the divergence between the teacher's
 and the student's distribution of similarities over the batch. The last part runs with coarse products, as they are served.
@@ -15,11 +15,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from network import cut_student, load_teacher
-from tokens import batch
+from network import cut_student, load_teacher, narrow
+from tokens import batch, embed
 
 WIDTH, POSITIONS, TEMPERATURE = 256, 256, 0.05
-LONG, LONG_SHARE = 40, 0.15  # of texts with more tokens only a share is read: they cost most and are rare in what is served
+LONG, LONG_SHARE = 30, 0.05  # of texts with more tokens only a share is read: they cost most and are rare in what is served
 HELD_OUT = 2048  # the first texts of the first chunk
 
 
@@ -32,6 +32,14 @@ def reduction(vectors: torch.Tensor) -> torch.Tensor:
     """[256, 384]: the directions of the largest second moment (not centred, so cosines are kept best)."""
     _, _, directions = torch.linalg.svd(vectors.T @ vectors / len(vectors))
     return directions[:WIDTH].contiguous()
+
+
+def fitted(student, rows, target: torch.Tensor) -> torch.Tensor:
+    """[256, 384]: the projection that brings the untrained student nearest to the targets, by ridge regression."""
+    project, student.project = student.project, None
+    found = torch.from_numpy(embed(student, rows, 128))
+    student.project = project
+    return torch.linalg.solve(found.T @ found + 0.1 * torch.eye(found.shape[1]), found.T @ target).T.contiguous()
 
 
 def divergence(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
@@ -67,8 +75,8 @@ def main() -> None:
     args.add_argument("--teacher", type=Path, required=True)
     args.add_argument("--out", type=Path, required=True)
     args.add_argument("--minutes", type=float, required=True)
-    args.add_argument("--layers", default="0,2,5")
-    args.add_argument("--inner", type=int, default=768)
+    args.add_argument("--layers", default="0,2,3,5")
+    args.add_argument("--inner", type=int, default=448)
     args.add_argument("--batch", type=int, default=384)
     args.add_argument("--rate", type=float, default=5e-4)
     args.add_argument("--contrast", type=float, default=0.3)
@@ -80,11 +88,18 @@ def main() -> None:
     torch.manual_seed(args.seed)
     rng = np.random.default_rng(args.seed)
 
-    held_rows, held = load_chunk(args.taught / "0000000.npz")
+    rows, held = load_chunk(args.taught / "0000000.npz")
     directions = reduction(held)
-    held_rows, held_target = held_rows[:HELD_OUT], F.normalize(held[:HELD_OUT] @ directions.T, dim=-1)
-    student = cut_student(load_teacher(args.teacher), [int(i) for i in args.layers.split(",")], args.inner, POSITIONS, directions)
-    optimiser = torch.optim.AdamW(student.parameters(), lr=args.rate, betas=(0.9, 0.98), weight_decay=0.0)
+    held_rows, held_target = rows[:HELD_OUT], F.normalize(held[:HELD_OUT] @ directions.T, dim=-1)
+    began = time.monotonic()
+    short = [i for i in range(HELD_OUT, len(rows)) if len(rows[i]) <= LONG][:2500]
+    student = cut_student(load_teacher(args.teacher), [int(i) for i in args.layers.split(",")], 1536, POSITIONS, directions).eval()
+    narrow(student, [rows[i] for i in short[:800]], args.inner, batch)
+    student.project.weight.data = fitted(student, [rows[i] for i in short], F.normalize(held[short] @ directions.T, dim=-1))
+    student.words.weight.requires_grad_(False)  # they are the teacher's, and a short training would hardly move them
+    student.train()
+    print(f"began after {time.monotonic() - began:.0f} s: held out {held_out(student, held_rows, held_target):.4f}", flush=True)
+    optimiser = torch.optim.AdamW([p for p in student.parameters() if p.requires_grad], lr=args.rate, betas=(0.9, 0.98), weight_decay=0.0)
 
     began, step, seen, sums = time.monotonic(), 0, 0, [0.0, 0.0]
     done = lambda: (time.monotonic() - began) / (60 * args.minutes)  # noqa: E731
