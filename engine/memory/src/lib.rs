@@ -15,6 +15,7 @@ mod scorers;
 pub mod analyze;
 pub mod answer;
 pub mod change;
+pub mod embedding;
 pub mod learn;
 pub mod record;
 pub mod relation;

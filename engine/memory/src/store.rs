@@ -12,7 +12,7 @@ use crate::allocate::{self, Outcome, RIVAL_MIN, RIVALS_MAX, Rival};
 use crate::answer::{Allocation, Stored};
 use crate::ids::{MemoryId, TenantId, Timestamp};
 use crate::links;
-use crate::record::{Entry, Record, StoredRecord};
+use crate::record::{Entry, Part, Record, StoredRecord};
 use crate::relation::Evidence;
 use crate::request::{CONFIDENCE_DEFAULT, Kind, Place, Store};
 use crate::resident::{Contest, Resident, Seat};
@@ -26,6 +26,8 @@ pub struct NewMemory<'a> {
     pub request: &'a Store,
     /// Its embedding, unit length or zero.
     pub vector: &'a [f32],
+    /// Embeddings of its parts; none of a short text.
+    pub parts: &'a [Part],
 }
 
 /// What became of one request.
@@ -300,6 +302,7 @@ fn decide(
         occurred_at: request.occurred_at,
         key: request.idempotency_key.clone(),
         vector: narrow(new.vector),
+        parts: new.parts.to_vec(),
         links: links::decide(state, None, reading, request.place.as_ref(), &decided.near),
         column: allocation.column,
         role: allocation.role,

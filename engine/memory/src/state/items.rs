@@ -1,14 +1,12 @@
 //! The memories themselves, one row each; a row is never used twice.
 
-use rustc_hash::FxHashMap;
-use serde::{Deserialize, Serialize};
-
 use crate::answer::Role;
 use crate::ids::{ColumnId, MemoryId, Timestamp};
 use crate::request::{Kind, Place, TimeRange};
+use rustc_hash::FxHashMap;
 
 /// One memory's facts.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Item {
     /// Its name.
     pub id: MemoryId,
@@ -47,7 +45,7 @@ pub struct Item {
 }
 
 /// All memories.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Items {
     list: Vec<Item>,
     by_id: FxHashMap<u64, u32>,
@@ -72,6 +70,43 @@ impl Item {
 }
 
 impl Items {
+    /// All rows with what cannot be made again from them; `hash` is that of a row's content, asked for those that live. Every
+    /// tag of a row must be among `tag_names`, every row of `keys` in the list.
+    pub fn from_list(
+        list: Vec<Item>,
+        tag_names: Vec<Box<str>>,
+        keys: Vec<(Box<str>, u32)>,
+        hash: impl Fn(u32) -> u64,
+    ) -> Self {
+        let mut items = Items {
+            tag_ix: tag_names.iter().cloned().zip(0..).collect(),
+            by_tag: vec![Vec::new(); tag_names.len()],
+            tag_names,
+            ..Items::default()
+        };
+        for (item, row) in list.into_iter().zip(0..) {
+            if item.alive {
+                items.push(item, None, hash(row));
+            } else {
+                items.push_dead(item);
+            }
+        }
+        items.keys = keys.into_iter().collect();
+        items
+    }
+
+    /// Idempotency keys with their rows, in order of the rows.
+    pub fn keys(&self) -> Vec<(&str, u32)> {
+        let mut keys: Vec<(&str, u32)> = self.keys.iter().map(|(key, &row)| (&**key, row)).collect();
+        keys.sort_unstable_by_key(|&(key, row)| (row, key));
+        keys
+    }
+
+    /// Names of all tags, by index.
+    pub fn tag_names(&self) -> &[Box<str>] {
+        &self.tag_names
+    }
+
     /// Number of rows, deleted ones included.
     pub fn len(&self) -> usize {
         self.list.len()
@@ -151,6 +186,16 @@ impl Items {
         row
     }
 
+    /// Adds a row that was deleted: it keeps its id alone.
+    fn push_dead(&mut self, item: Item) {
+        let row = self.list.len() as u32;
+        if row as usize / 64 == self.alive.len() {
+            self.alive.push(0);
+        }
+        self.by_id.insert(item.id.0, row);
+        self.list.push(item);
+    }
+
     /// Changes facts of a row that no index holds.
     pub fn change(&mut self, row: u32, change: impl FnOnce(&mut Item)) {
         change(&mut self.list[row as usize]);
@@ -159,7 +204,8 @@ impl Items {
     /// Replaces the content of a row.
     pub fn set_content(&mut self, row: u32, content: &str, old_hash: u64, new_hash: u64) {
         self.forget_content(row, old_hash);
-        self.by_content.entry(new_hash).or_default().push(row);
+        let rows = self.by_content.entry(new_hash).or_default();
+        rows.insert(rows.partition_point(|&known| known < row), row);
         let item = &mut self.list[row as usize];
         self.text_bytes = self.text_bytes + content.len() as u64 - item.content.len() as u64;
         item.content = content.into();

@@ -28,6 +28,18 @@ pub struct Lexical {
 }
 
 impl Lexical {
+    /// An index of so many rows, each with its terms; none of those that were deleted.
+    pub fn of(rows: impl Iterator<Item = Option<Vec<String>>>) -> Self {
+        let mut lexical = Lexical::default();
+        for (terms, row) in rows.zip(0..) {
+            match terms {
+                Some(terms) => lexical.add(row, &terms),
+                None => lexical.lens.push(0),
+            }
+        }
+        lexical
+    }
+
     /// Adds the terms of a row, which must hold none yet.
     pub fn add(&mut self, row: u32, terms: &[String]) {
         if self.lens.len() <= row as usize {
