@@ -6,7 +6,8 @@ use std::thread::JoinHandle;
 
 use cortexkg_embed::Embedder;
 use cortexkg_memory::answer;
-use cortexkg_memory::state::searchable;
+use cortexkg_memory::embedding::Reading;
+use cortexkg_memory::request::Store;
 
 use crate::Error;
 use crate::metrics::Counters;
@@ -18,24 +19,19 @@ const EMBED_LEN_MAX: usize = 512;
 /// A recall before it has a vector.
 pub(crate) type WaitingRecall = Entry<Recall, answer::Retrieved>;
 
-/// The text that a write brings, each to be embedded.
-fn texts(write: &Write) -> Vec<String> {
+/// What is to be embedded of a write; none if it is only known once the writes before it are decided.
+fn readings(write: &Write) -> Option<Vec<Reading>> {
+    let of = |store: &Store| Reading::of(&store.content, store.context.as_deref());
     match write {
-        Write::Store(entry) => vec![searchable(&entry.request.content, entry.request.context.as_deref())],
-        Write::StoreBatch(entry) => entry
-            .request
-            .rows
-            .iter()
-            .flatten()
-            .map(|row| searchable(&row.content, row.context.as_deref()))
-            .collect(),
-        Write::Update(entry) => entry
-            .request
-            .content
-            .iter()
-            .map(|content| searchable(content, entry.request.context.as_deref()))
-            .collect(),
-        Write::Delete(_) | Write::Configure(_) => Vec::new(),
+        Write::Store(entry) => Some(vec![of(&entry.request)]),
+        Write::StoreBatch(entry) => Some(entry.request.rows.iter().flatten().map(of).collect()),
+        Write::Update(entry) => match (&entry.request.content, &entry.request.context) {
+            (Some(content), Some(context)) => Some(vec![Reading::of(content, Some(context))]),
+            (None, None) => Some(Vec::new()),
+            // The other half of the text is the worker's to tell.
+            _ => None,
+        },
+        Write::Delete(_) | Write::Configure(_) => Some(Vec::new()),
     }
 }
 
@@ -76,22 +72,60 @@ pub(crate) fn writes(
         while let Some(batch) = gather(&waiting, Write::rows) {
             let batch: Vec<Write> =
                 batch.into_iter().filter_map(|write| write.still_wanted(&counters)).collect();
-            let texts: Vec<Vec<String>> = batch.iter().map(texts).collect();
-            let all: Vec<&str> = texts.iter().flatten().map(String::as_str).collect();
-            let mut vectors = match embed(&*embedder, &all) {
-                Ok(vectors) => vectors.into_iter(),
-                Err(error) => {
-                    batch.into_iter().for_each(|write| write.refuse(&counters, &error));
-                    continue;
-                }
-            };
-            for (write, texts) in batch.into_iter().zip(&texts) {
-                let own = vectors.by_ref().take(texts.len()).collect();
-                if worker.send(Job::Write(write, own)).is_err() {
-                    return;
-                }
+            let mut ready: Vec<(Write, Vec<Reading>)> = Vec::with_capacity(batch.len());
+            for write in batch {
+                let known = match readings(&write) {
+                    Some(known) => known,
+                    None => {
+                        // All writes go through this thread, so once those before this one are sent, the worker's answer
+                        // holds until this one is decided.
+                        if !forward(&*embedder, std::mem::take(&mut ready), &worker, &counters) {
+                            return;
+                        }
+                        match text_after(&write, &worker) {
+                            Some((content, context)) => vec![Reading::of(&content, context.as_deref())],
+                            None => Vec::new(),
+                        }
+                    }
+                };
+                ready.push((write, known));
+            }
+            if !forward(&*embedder, ready, &worker, &counters) {
+                return;
             }
         }
+    })
+}
+
+/// Asks the worker what an update leaves of a memory's text: nothing if it leaves the text as it is, or there is no memory.
+fn text_after(write: &Write, worker: &flume::Sender<Job>) -> Option<(String, Option<String>)> {
+    let Write::Update(entry) = write else { return None };
+    let (reply, told) = flume::bounded(1);
+    worker.send(Job::Text(entry.request.clone(), reply)).ok()?;
+    told.recv().ok().flatten()
+}
+
+/// Embeds writes and hands them to the worker; those whose texts cannot be embedded are refused. False once there is no worker.
+fn forward(
+    embedder: &dyn Embedder,
+    writes: Vec<(Write, Vec<Reading>)>,
+    worker: &flume::Sender<Job>,
+    counters: &Counters,
+) -> bool {
+    let texts = writes.iter().flat_map(|(_, readings)| readings).flat_map(|reading| &reading.texts);
+    let texts: Vec<&str> = texts.map(String::as_str).collect();
+    let mut vectors = match embed(embedder, &texts) {
+        Ok(vectors) => vectors.into_iter(),
+        Err(error) => {
+            writes.into_iter().for_each(|(write, _)| write.refuse(counters, &error));
+            return true;
+        }
+    };
+    writes.into_iter().all(|(write, readings)| {
+        let embedded =
+            |reading: &Reading| reading.embedded(vectors.by_ref().take(reading.texts.len()).collect());
+        let embedded = readings.iter().map(embedded).collect();
+        worker.send(Job::Write(write, embedded)).is_ok()
     })
 }
 
@@ -112,7 +146,7 @@ fn gather<T>(waiting: &flume::Receiver<T>, rows: impl Fn(&T) -> usize) -> Option
     Some(batch)
 }
 
-fn embed(embedder: &dyn Embedder, texts: &[&str]) -> Result<Vec<Vec<f32>>, Error> {
+pub(crate) fn embed(embedder: &dyn Embedder, texts: &[&str]) -> Result<Vec<Vec<f32>>, Error> {
     let mut vectors = Vec::with_capacity(texts.len());
     for chunk in texts.chunks(EMBED_LEN_MAX) {
         let embedded = embedder.embed(chunk).map_err(|error| Error::Embed(error.to_string()))?;

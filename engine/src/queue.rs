@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use cortexkg_memory::embedding::Embedded;
 use cortexkg_memory::{MemoryId, answer, request};
 
 use crate::Error;
@@ -180,8 +181,10 @@ pub(crate) enum Look {
 
 /// What reaches the worker.
 pub(crate) enum Job {
-    /// A write, with a vector for each text it brings.
-    Write(Write, Vec<Vec<f32>>),
+    /// A write, with the embedding of each text it brings.
+    Write(Write, Vec<Embedded>),
+    /// What an update that is not sent yet will leave of a memory's text, in the light of all writes sent before.
+    Text(request::Update, flume::Sender<Option<(String, Option<String>)>>),
     /// A recall, with its query's vector.
     Recall(Entry<Recall, answer::Retrieved>, Vec<f32>),
     /// A call that needs no vector.

@@ -2,7 +2,7 @@
 
 pub use cortexkg_compute::Device;
 pub use cortexkg_compute::Error as DeviceError;
-pub use cortexkg_compute::index::{Found, IndexOptions, Originals, Search, VectorIndex, Way};
+pub use cortexkg_compute::index::{Found, IndexOptions, Originals, Search, VectorIndex, Way, scaled_halves};
 pub use cortexkg_compute::kernels::encode_rows::halves;
 #[cfg(feature = "wgpu")]
 pub use cortexkg_compute::{AdapterFound, adapters};

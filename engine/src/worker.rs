@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use cortexkg_compute::Device;
 use cortexkg_compute::index::IndexOptions;
 use cortexkg_journal::Storage;
+use cortexkg_memory::embedding::Embedded;
 use cortexkg_memory::record::Entry as LogEntry;
 use cortexkg_memory::resident::Resident;
 use cortexkg_memory::store::{Decision, NewMemory, store_batch};
@@ -134,6 +135,7 @@ impl<S: Storage> Worker<S> {
     fn turn(&mut self, first: Job) -> bool {
         let started = Instant::now();
         let (mut recalls, mut writes, mut looks) = (Vec::new(), Vec::new(), Vec::new());
+        let mut texts = Vec::new();
         let (mut closing, mut rows) = (false, 0);
         let mut next = Some(first);
         while let Some(job) = next {
@@ -147,6 +149,7 @@ impl<S: Storage> Worker<S> {
                     writes.extend(write.still_wanted(&self.shared.counters).map(|write| (write, vectors)));
                 }
                 Job::Look(look) => looks.push(look),
+                Job::Text(update, reply) => texts.push((update, reply)),
                 Job::Snapshot(Ok(seq)) => self.history.snapshot_written(seq),
                 Job::Snapshot(Err(error)) => {
                     tracing::error!(%error, "a snapshot could not be written; the log goes on growing")
@@ -160,6 +163,10 @@ impl<S: Storage> Worker<S> {
         }
         self.recall(recalls);
         self.write(writes);
+        for (update, reply) in texts {
+            // Whoever asked may be gone with its call.
+            let _ = reply.send(change::text_after(&self.state, &update));
+        }
         looks.into_iter().for_each(|look| self.look(look));
         if self.history.wants_snapshot()
             && let Some(own) = self.own.upgrade()
@@ -221,7 +228,7 @@ impl<S: Storage> Worker<S> {
         }
     }
 
-    fn write(&mut self, writes: Vec<(Write, Vec<Vec<f32>>)>) {
+    fn write(&mut self, writes: Vec<(Write, Vec<Embedded>)>) {
         if writes.is_empty() {
             return;
         }
@@ -254,7 +261,7 @@ impl<S: Storage> Worker<S> {
         }
     }
 
-    fn store(&mut self, stores: Vec<(Write, Vec<Vec<f32>>)>, turn: &mut Turn) {
+    fn store(&mut self, stores: Vec<(Write, Vec<Embedded>)>, turn: &mut Turn) {
         if stores.is_empty() {
             return;
         }
@@ -270,7 +277,7 @@ impl<S: Storage> Worker<S> {
             .iter()
             .zip(&stores)
             .flat_map(|(rows, (_, vectors))| rows.iter().flatten().zip(vectors))
-            .map(|(request, vector)| NewMemory { request, vector })
+            .map(|(request, of)| NewMemory { request, vector: &of.vector, parts: &of.parts })
             .collect();
         let decided = self
             .on_device(|state, resident, _| store_batch(state, resident, &batch, TenantId::default(), now()));
@@ -325,7 +332,7 @@ impl<S: Storage> Worker<S> {
         }
     }
 
-    fn change(&mut self, write: Write, vectors: Vec<Vec<f32>>, turn: &mut Turn) {
+    fn change(&mut self, write: Write, embedded: Vec<Embedded>, turn: &mut Turn) {
         let tenant = TenantId::default();
         let shared = Arc::clone(&self.shared);
         let tail = self.history.tail();
@@ -333,9 +340,9 @@ impl<S: Storage> Worker<S> {
         match write {
             Write::Update(entry) => {
                 let request = entry.request.clone();
-                let vector = vectors.into_iter().next();
+                let embedded = embedded.into_iter().next();
                 let decided = self.on_device(|state, resident, _| {
-                    change::update(state, resident, &request, vector.as_deref(), tenant, now())
+                    change::update(state, resident, &request, embedded.as_ref(), tenant, now())
                 });
                 match decided {
                     Ok((record, mut updated)) => {

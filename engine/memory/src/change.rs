@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::allocate::{self, Told};
 use crate::answer::{Allocation, Configured, Deleted, FieldChange, Updated};
+use crate::embedding::Embedded;
 use crate::ids::{MemoryId, TenantId, Timestamp};
 use crate::links;
 use crate::record::{DeletedRecord, Entry, NewContent, Record, UpdatedRecord};
@@ -29,12 +30,24 @@ fn plasticity(mode: PlasticityMode) -> f32 {
     }
 }
 
-/// Decides and applies an update; `vector` is the embedding of the new content, if there is one. No entry if nothing changed.
+/// What an update leaves of a memory's text: its content and context. None if the text stays, or there is no such memory.
+///
+/// Computed on the state on which the update is decided, so that what is embedded is what is stored.
+pub fn text_after(state: &State, request: &Update) -> Option<(String, Option<String>)> {
+    let item = state.items.get(state.items.find(request.id)?);
+    let content = request.content.as_deref().unwrap_or(&item.content);
+    let context = request.context.as_deref().or(item.context.as_deref());
+    let changed = *content != *item.content || context != item.context.as_deref();
+    changed.then(|| (content.to_owned(), context.map(str::to_owned)))
+}
+
+/// Decides and applies an update; `embedded` is the embedding of [`text_after`] it, if that is anything. No entry if nothing
+/// changed.
 pub fn update(
     state: &mut State,
     resident: &mut Resident,
     request: &Update,
-    vector: Option<&[f32]>,
+    embedded: Option<&Embedded>,
     tenant: TenantId,
     now: Timestamp,
 ) -> Result<(Option<Entry>, Updated), Error> {
@@ -44,6 +57,7 @@ pub fn update(
         at: now,
         content: None,
         context: None,
+        embedding: None,
         confidence: None,
         importance: None,
         tags: None,
@@ -81,10 +95,13 @@ pub fn update(
         && **content != *item.content
     {
         changes.push(change("content", &item.content, content));
-        let vector = vector.expect("new content comes with its vector; this is a bug");
-        let (new, decided) = replace(state, resident, (row, request), content, vector, now)?;
+            let embedded = embedded.expect("a new text comes with its vector; this is a bug");
+            let (new, decided) = replace(state, resident, (row, request), content, embedded, now)?;
         record.content = Some(new);
         allocation = Some(decided);
+    } else if record.context.is_some() {
+        let embedded = embedded.expect("a new text comes with its vector; this is a bug");
+        record.embedding = Some(embedded.to_record());
     }
     if changes.is_empty() {
         let version = state.items.get(row).version;
@@ -145,7 +162,7 @@ fn replace(
     resident: &mut Resident,
     (row, request): (u32, &Update),
     content: &str,
-    vector: &[f32],
+    embedded: &Embedded,
     now: Timestamp,
 ) -> Result<(NewContent, Allocation), Error> {
     let (kind, place, occurred_at) = {
@@ -156,7 +173,14 @@ fn replace(
     let context = context.as_deref();
     let searched = searchable(content, context);
     let reading = Reading::of(&searched, content, kind == Kind::Passage);
-    let text = Text { text: content, context, reading: &reading, place: place.as_ref(), occurred_at, vector };
+    let text = Text {
+        text: content,
+        context,
+        reading: &reading,
+        place: place.as_ref(),
+        occurred_at,
+        vector: &embedded.vector,
+    };
     let competition = contests(state, resident, &[text], Some(row))?.pop();
     let decided = competition.expect("one competition for one text; this is a bug").resolve(&[]);
     let told = Told { now, occurred_at, place: place.as_ref() };
@@ -165,7 +189,8 @@ fn replace(
     let links = links::decide(state, Some(row), &reading, place.as_ref(), &decided.near);
     let new = NewContent {
         content: content.to_owned(),
-        vector: narrow(vector),
+        vector: narrow(&embedded.vector),
+        parts: embedded.parts.clone(),
         links,
         column: allocation.column,
         role: allocation.role,

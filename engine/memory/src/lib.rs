@@ -16,6 +16,7 @@ pub mod analyze;
 pub mod answer;
 pub mod change;
 pub mod claims;
+pub mod embedding;
 pub mod learn;
 pub mod normal_form;
 pub mod record;

@@ -1,7 +1,12 @@
 //! Decisions, as the log keeps them. Replay needs no device, no model and no clock.
 //!
-//! A record is one version byte and a postcard body. Versions are never reused; what an older release wrote is read
-//! for ever (DESIGN 5, rule 6).
+//! A record is one version byte and a body. Versions are never reused; what an older release wrote is read for ever
+//! (DESIGN 5, rule 6). The types here are what the domain works with: the bytes of a version are in a file of its own, and no
+//! change here changes them.
+
+pub(crate) mod fields;
+pub(crate) mod v1;
+pub(crate) mod v2;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,10 +16,10 @@ use crate::ids::{ColumnId, MemoryId, TenantId, Timestamp};
 use crate::request::{CleanupMode, Kind, Place};
 
 /// Format version written today.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// A record with the tenant it belongs to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// Whose memory this is.
     pub tenant: TenantId,
@@ -23,7 +28,7 @@ pub struct Entry {
 }
 
 /// One decision.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Record {
     /// First record of a folder: which model its vectors come from.
     Founded(ModelTag),
@@ -40,11 +45,11 @@ pub enum Record {
     /// From here on another model is in force; vectors of it follow in `Reembedded`.
     ModelChanged(ModelTag),
     /// New vectors of memories, in the model of the last `ModelChanged`.
-    Reembedded(Vec<(MemoryId, Vector)>),
+    Reembedded(Vec<Reembedding>),
 }
 
 /// Names an embedding model beyond doubt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelTag {
     /// Its name, for people.
     pub name: String,
@@ -58,8 +63,39 @@ pub struct ModelTag {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Vector(pub Vec<u16>);
 
+/// A part of a long text, by which it is found as well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// First byte of the content.
+    pub start: u32,
+    /// One past its last byte.
+    pub end: u32,
+    /// Its embedding.
+    pub vector: Vector,
+}
+
+/// How a text is embedded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Embedding {
+    /// The whole of it.
+    pub vector: Vector,
+    /// Its parts; none of a short text.
+    pub parts: Vec<Part>,
+}
+
+/// A memory's embedding in a new model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reembedding {
+    /// Which memory.
+    pub id: MemoryId,
+    /// The whole of it.
+    pub vector: Vector,
+    /// Its parts; none of a short text.
+    pub parts: Vec<Part>,
+}
+
 /// A memory as it was decided.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StoredRecord {
     /// Its name.
     pub id: MemoryId,
@@ -87,6 +123,8 @@ pub struct StoredRecord {
     pub key: Option<String>,
     /// Its embedding.
     pub vector: Vector,
+    /// Embeddings of its parts; none of a short text.
+    pub parts: Vec<Part>,
     /// Its names and the edges decided from them.
     pub links: Links,
     /// Where it was allocated.
@@ -96,7 +134,7 @@ pub struct StoredRecord {
 }
 
 /// Edges of one memory.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Links {
     /// Entities it is about.
     pub subjects: Vec<String>,
@@ -111,7 +149,7 @@ pub struct Links {
 }
 
 /// A change of one memory; absent fields stayed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct UpdatedRecord {
     /// Which memory.
     pub id: MemoryId,
@@ -121,6 +159,8 @@ pub struct UpdatedRecord {
     pub content: Option<NewContent>,
     /// New context.
     pub context: Option<String>,
+    /// New embedding, where the context alone changed.
+    pub embedding: Option<Embedding>,
     /// New confidence.
     pub confidence: Option<f32>,
     /// New importance.
@@ -130,12 +170,14 @@ pub struct UpdatedRecord {
 }
 
 /// What changes with a memory's content.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct NewContent {
     /// The text.
     pub content: String,
     /// Its embedding.
     pub vector: Vector,
+    /// Embeddings of its parts; none of a short text.
+    pub parts: Vec<Part>,
     /// Its edges, all anew.
     pub links: Links,
     /// Where it was allocated.
@@ -147,7 +189,7 @@ pub struct NewContent {
 }
 
 /// A deletion.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DeletedRecord {
     /// Which memory.
     pub id: MemoryId,
@@ -158,7 +200,7 @@ pub struct DeletedRecord {
 }
 
 /// Changes of learned connections, from memory to memory.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LearnedRecord {
     /// When.
     pub at: Timestamp,
@@ -171,18 +213,14 @@ pub struct LearnedRecord {
 impl Entry {
     /// Version byte and body.
     pub fn encode(&self) -> Vec<u8> {
-        postcard::to_extend(self, vec![VERSION])
-            .expect("records hold nothing that cannot be encoded; this is a bug")
+        v2::encode_after(vec![VERSION], self)
     }
 
     /// Reads what any release wrote.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
         match bytes.split_first() {
-            Some((&VERSION, body)) => match postcard::take_from_bytes(body) {
-                Ok((entry, [])) => Ok(entry),
-                Ok((_, rest)) => Err(Error::Format { why: format!("{} bytes after its end", rest.len()) }),
-                Err(error) => Err(Error::Format { why: error.to_string() }),
-            },
+            Some((1, body)) => v1::decode(body),
+            Some((&VERSION, body)) => v2::decode(body),
             Some((version, _)) => {
                 Err(Error::Format { why: format!("version {version}, this release reads up to {VERSION}") })
             }
@@ -210,21 +248,4 @@ impl<'de> Deserialize<'de> for Vector {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn records_read_back_and_damage_is_told() {
-        let entry = Entry {
-            tenant: TenantId::default(),
-            record: Record::Reembedded(vec![(MemoryId(7), Vector(vec![0, 1, 0x3c00, u16::MAX]))]),
-        };
-        let bytes = entry.encode();
-        assert_eq!(Entry::decode(&bytes).unwrap(), entry);
-        for cut in 0..bytes.len() {
-            assert!(Entry::decode(&bytes[..cut]).is_err(), "cut at {cut} went unnoticed");
-        }
-        assert!(Entry::decode(&[bytes.clone(), vec![0]].concat()).is_err());
-        assert!(matches!(Entry::decode(&[9, 0]), Err(Error::Format { why }) if why.contains("version 9")));
-    }
-}
+mod tests;

@@ -5,31 +5,32 @@ pub mod entities;
 pub mod graph;
 pub mod items;
 pub mod lexical;
+pub mod parts;
+mod snapshot;
 pub mod vectors;
 
 use std::collections::BTreeSet;
 
-use cortexkg_compute::kernels::shared::plasticity;
-use serde::{Deserialize, Serialize};
-
 use crate::Error;
 use crate::answer::{GraphCounts, Learning, Memory, Role};
+use crate::embedding::Reading;
 use crate::ids::{MemoryId, Timestamp};
 use crate::normal_form::{hash_of, normal_form};
 use crate::record::{
-    DeletedRecord, LearnedRecord, Links, ModelTag, NewContent, Record, StoredRecord, UpdatedRecord, Vector,
+    DeletedRecord, LearnedRecord, Links, ModelTag, NewContent, Part, Record, Reembedding, StoredRecord,
+    UpdatedRecord, Vector,
 };
 use crate::request::{CleanupMode, Kind};
 use crate::text::terms::index_terms;
 use columns::Columns;
+use cortexkg_compute::kernels::shared::plasticity;
 use entities::Entities;
 use graph::{Edge, EdgeClass, Graph, Side, drawn};
 use items::{Item, Items};
 use lexical::Lexical;
+use parts::{AllParts, Parts};
 use vectors::Vectors;
 
-/// Format version of snapshots.
-const SNAPSHOT_VERSION: u8 = 1;
 /// Marks the owner of a node as an entity.
 const ENTITY_BIT: u32 = 1 << 31;
 
@@ -43,13 +44,14 @@ pub enum Owner {
 }
 
 /// Everything that is remembered.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct State {
     /// Which model the vectors come from; none before the founding record.
     pub(crate) model: Option<ModelTag>,
     pub(crate) learning: Learning,
     pub(crate) items: Items,
     pub(crate) vectors: Vectors,
+    pub(crate) parts: AllParts,
     pub(crate) lexical: Lexical,
     pub(crate) entities: Entities,
     pub(crate) graph: Graph,
@@ -62,7 +64,6 @@ pub struct State {
     /// Rows that wait for a new model's vector.
     unembedded: BTreeSet<u32>,
     /// Rows whose vector, or end, the device has not seen.
-    #[serde(skip)]
     pub(crate) stale_rows: Vec<u32>,
 }
 
@@ -117,15 +118,16 @@ impl State {
             Record::ModelChanged(model) => {
                 let items = &self.items;
                 self.vectors.change_dim(model.dim as usize, |row| !items.get(row).alive);
+                self.parts.clear();
                 self.stale_rows = (0..self.items.len() as u32).collect();
                 self.unembedded =
                     (0..self.items.len() as u32).filter(|&row| self.items.get(row).alive).collect();
                 self.model = Some(model.clone());
             }
             Record::Reembedded(vectors) => {
-                for (id, vector) in vectors {
+                for Reembedding { id, vector, parts } in vectors {
                     if let Some(row) = self.items.find(*id) {
-                        self.replace_vector(row, vector);
+                        self.replace_vector(row, vector, parts);
                         self.unembedded.remove(&row);
                     }
                 }
@@ -168,6 +170,7 @@ impl State {
         };
         self.items.push(item, stored.key.as_deref(), hash);
         self.vectors.push(&stored.vector);
+        self.parts.set(row, &stored.parts);
         self.stale_rows.push(row);
         self.lexical.add(row, terms);
         self.columns.join(stored.column, stored.role);
@@ -180,6 +183,9 @@ impl State {
         let old_searchable = self.searchable_of(row);
         if let Some(new) = &updated.content {
             self.replace_content(row, new, applied);
+        }
+        if let Some(embedding) = &updated.embedding {
+            self.replace_vector(row, &embedding.vector, &embedding.parts);
         }
         if let Some(tags) = &updated.tags {
             let tags: Vec<u32> = tags.iter().map(|tag| self.items.tag(tag)).collect();
@@ -208,7 +214,7 @@ impl State {
         let (node, old_column, old_role) = (item.node, item.column, item.role);
         let (old_hash, new_hash) = (content_hash(&item.content), content_hash(&new.content));
         self.items.set_content(row, &new.content, old_hash, new_hash);
-        self.replace_vector(row, &new.vector);
+        self.replace_vector(row, &new.vector, &new.parts);
         self.unlink(node, applied, |edge| edge.class() != EdgeClass::Learned as u32);
         self.weaken(node, new.keep, applied);
         self.link(node, &new.links, applied);
@@ -251,6 +257,7 @@ impl State {
         let Some(row) = self.items.find(deleted.id) else { return };
         self.lexical.remove(row, &index_terms(&self.searchable_of(row)));
         self.vectors.retire(row);
+        self.parts.remove(row);
         self.stale_rows.push(row);
         self.unembedded.remove(&row);
         let item = self.items.get(row);
@@ -443,8 +450,9 @@ impl State {
             .collect()
     }
 
-    fn replace_vector(&mut self, row: u32, vector: &Vector) {
+    fn replace_vector(&mut self, row: u32, vector: &Vector, parts: &[Part]) {
         self.vectors.replace(row, vector);
+        self.parts.set(row, parts);
         self.stale_rows.push(row);
     }
 
@@ -479,10 +487,16 @@ impl State {
         self.unembedded.len() as u64
     }
 
-    /// The next of them, with the text to embed.
-    pub fn to_reembed(&self, limit: usize) -> Vec<(MemoryId, String)> {
-        let rows = self.unembedded.iter().take(limit);
-        rows.map(|&row| (self.items.get(row).id, self.searchable_of(row))).collect()
+    /// The next of them, with what is to be embedded.
+    pub fn to_reembed(&self, limit: usize) -> Vec<(MemoryId, Reading)> {
+        let rows = self.unembedded.iter().take(limit).map(|&row| self.items.get(row));
+        rows.map(|item| (item.id, Reading::of(&item.content, item.context.as_deref()))).collect()
+    }
+
+    /// The parts of long texts, by memory.
+    pub fn parts_held(&self) -> Vec<(MemoryId, &Parts)> {
+        let rows = self.parts.rows().into_iter();
+        rows.filter_map(|row| Some((self.items.get(row).id, self.parts.of(row)?))).collect()
     }
 
     /// Learning parameters in force.
@@ -576,6 +590,7 @@ impl State {
     pub fn bytes(&self) -> u64 {
         (self.items.bytes()
             + self.vectors.bytes()
+            + self.parts.bytes()
             + self.lexical.bytes()
             + self.entities.bytes()
             + self.graph.bytes()
@@ -588,30 +603,6 @@ impl State {
         self.graph.mark_all_dirty();
         self.columns.mark_all_stale();
         self.stale_rows = (0..self.items.len() as u32).collect();
-    }
-
-    /// The whole state as bytes: a version byte and a postcard body.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        postcard::to_extend(self, vec![SNAPSHOT_VERSION])
-            .expect("state holds nothing that cannot be encoded; this is a bug")
-    }
-
-    /// Reads a snapshot that any release wrote.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        match bytes.split_first() {
-            Some((&SNAPSHOT_VERSION, body)) => {
-                let mut state: State = postcard::from_bytes(body)
-                    .map_err(|error| Error::Format { why: format!("snapshot: {error}") })?;
-                // How a content is normalised is no part of a snapshot.
-                state.items.reindex(content_hash);
-                state.mark_all_stale();
-                Ok(state)
-            }
-            Some((version, _)) => Err(Error::Format {
-                why: format!("snapshot version {version}, this release reads up to {SNAPSHOT_VERSION}"),
-            }),
-            None => Err(Error::Format { why: "snapshot is empty".into() }),
-        }
     }
 
     /// Counts of the whole graph that need no traversal.

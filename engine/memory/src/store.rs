@@ -14,7 +14,7 @@ use crate::claims::{Clash, is_event};
 use crate::ids::{MemoryId, TenantId, Timestamp};
 use crate::links;
 use crate::normal_form::normal_form;
-use crate::record::{Entry, Record, StoredRecord};
+use crate::record::{Entry, Part, Record, StoredRecord};
 use crate::relation::Evidence;
 use crate::request::{CONFIDENCE_DEFAULT, Kind, Place, Store};
 use crate::resident::{Contest, Resident, Seat};
@@ -28,6 +28,8 @@ pub struct NewMemory<'a> {
     pub request: &'a Store,
     /// Its embedding, unit length or zero.
     pub vector: &'a [f32],
+    /// Embeddings of its parts; none of a short text.
+    pub parts: &'a [Part],
 }
 
 /// What became of one request.
@@ -353,6 +355,7 @@ fn decide(
         occurred_at: request.occurred_at,
         key: request.idempotency_key.clone(),
         vector: narrow(new.vector),
+        parts: new.parts.to_vec(),
         links: links::decide(state, None, reading, request.place.as_ref(), &decided.near),
         column: allocation.column,
         role: allocation.role,

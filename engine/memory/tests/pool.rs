@@ -31,8 +31,11 @@ fn a_memory_two_hops_away_is_gated_by_its_own_similarity_however_many_resemble_t
     ];
     let vectors = texts.map(|(_, direction)| towards(direction));
     let requests = texts.map(|(content, _)| Store { content: content.into(), ..Default::default() });
-    let batch: Vec<NewMemory<'_>> =
-        requests.iter().zip(&vectors).map(|(request, vector)| NewMemory { request, vector }).collect();
+    let batch: Vec<NewMemory<'_>> = requests
+        .iter()
+        .zip(&vectors)
+        .map(|(request, vector)| NewMemory { request, vector, parts: &[] })
+        .collect();
     store_batch(&mut state, &mut resident, &batch, TenantId::default(), Timestamp(0)).expect("memory");
 
     // Of the lists that fill the pool, each takes the best one alone, which is never the second text.

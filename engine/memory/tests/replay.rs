@@ -2,13 +2,16 @@
 
 use cortexkg_compute::index::IndexOptions;
 use cortexkg_compute::{Device, DeviceChoice, DeviceOptions, Draw};
-use cortexkg_memory::change::{configure, delete, update};
-use cortexkg_memory::record::{Entry, ModelTag, Record};
+use cortexkg_memory::change::{configure, delete, text_after, update};
+use cortexkg_memory::embedding::Embedded;
+use cortexkg_memory::record::{Entry, ModelTag, Part, Record};
 use cortexkg_memory::request::{
     CleanupMode, ConfigureLearning, Delete, Kind, Place, Retrieve, StatsQuery, Store, Update,
 };
 use cortexkg_memory::resident::Resident;
 use cortexkg_memory::retrieve::answer_batch;
+use cortexkg_memory::state::searchable;
+use cortexkg_memory::state::vectors::narrow;
 use cortexkg_memory::store::{Decision, NewMemory, store_batch};
 use cortexkg_memory::{MemoryId, RecallSettings, State, TenantId, Timestamp, analyze, learn};
 
@@ -31,6 +34,16 @@ fn vector(text: &str) -> Vec<f32> {
     let values: Vec<f32> = (0..DIM).map(|_| draw.normal()).collect();
     let norm = values.iter().map(|value| value * value).sum::<f32>().sqrt();
     values.into_iter().map(|value| value / norm).collect()
+}
+
+/// Parts, where the text is one of the longer.
+fn parts(text: &str) -> Vec<Part> {
+    let part = |start: usize, end: usize| Part {
+        start: start as u32,
+        end: end as u32,
+        vector: narrow(&vector(&text[start..end])),
+    };
+    if text.len() > 60 { vec![part(0, 20), part(20, text.len())] } else { Vec::new() }
 }
 
 struct World {
@@ -66,10 +79,14 @@ impl World {
             }
             1 | 2 => {
                 let content = (draw.below(2) == 0).then(|| text(draw));
-                let vector = content.as_deref().map(vector);
-                let request = Update { content, add_tags: vec!["t".into()], ..Update::of(any) };
+                let context = (draw.below(3) == 0).then(|| text(draw));
+                let request = Update { content, context, add_tags: vec!["t".into()], ..Update::of(any) };
+                let embedded = text_after(&self.state, &request).map(|(content, context)| Embedded {
+                    vector: vector(&searchable(&content, context.as_deref())),
+                    parts: parts(&content),
+                });
                 let updated =
-                    update(&mut self.state, &mut self.resident, &request, vector.as_deref(), tenant, now);
+                    update(&mut self.state, &mut self.resident, &request, embedded.as_ref(), tenant, now);
                 self.log.extend(updated.ok().and_then(|(entry, _)| entry));
             }
             3 => {
@@ -109,10 +126,12 @@ impl World {
                     .collect();
                 let vectors: Vec<Vec<f32>> =
                     requests.iter().map(|request| vector(&request.content)).collect();
+                let parts: Vec<Vec<Part>> = requests.iter().map(|request| parts(&request.content)).collect();
                 let batch: Vec<NewMemory<'_>> = requests
                     .iter()
                     .zip(&vectors)
-                    .map(|(request, vector)| NewMemory { request, vector })
+                    .zip(&parts)
+                    .map(|((request, vector), parts)| NewMemory { request, vector, parts })
                     .collect();
                 for decision in store_batch(&mut self.state, &mut self.resident, &batch, tenant, now).unwrap()
                 {
@@ -135,6 +154,7 @@ fn assert_same(left: &State, right: &State, what: &str) {
         stats
     };
     assert_eq!(counted(left), counted(right), "{what}: counts");
+    assert_eq!(left.parts_held(), right.parts_held(), "{what}: parts");
     assert_eq!(left.learning(), right.learning(), "{what}: learning");
     assert_eq!(left.next_id(), right.next_id(), "{what}: next id");
 }

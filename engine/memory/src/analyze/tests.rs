@@ -28,6 +28,7 @@ pub(crate) fn stored(id: MemoryId, mentions: &[&str], neighbours: &[MemoryId]) -
         occurred_at: None,
         key: None,
         vector: Vector(vec![half::f16::from_f32(1.0 / (1.0 + id.0 as f32)).to_bits(); 32]),
+        parts: Vec::new(),
         links: Links {
             mentions: mentions.iter().map(|&name| (name.to_owned(), 1)).collect(),
             neighbours: neighbours.to_vec(),

@@ -121,11 +121,15 @@ impl Probe {
         let norm = |product: f32| (1.0 - 2.0 * product + self.mean_square).max(1e-6).sqrt();
         let query_norm = norm(self.query_mean);
         let both = products[0].iter().zip(&products[1]);
-        both.map(|(&cosine, &row_mean)| {
-            let centred = cosine - self.query_mean - row_mean + self.mean_square;
-            (cosine, centred / (query_norm * norm(row_mean)))
-        })
-        .collect()
+        both.zip(rows)
+            .map(|((&cosine, &row_mean), &row)| {
+                let centred = cosine - self.query_mean - row_mean + self.mean_square;
+                let whole = (cosine, centred / (query_norm * norm(row_mean)));
+                // A long text is as near as its best part.
+                let best = state.parts.of(row).map(|parts| parts.best(&self.vector, &self.mean));
+                best.map_or(whole, |(_, cosine, centred)| (whole.0.max(cosine), whole.1.max(centred)))
+            })
+            .collect()
     }
 }
 

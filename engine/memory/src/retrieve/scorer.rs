@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::retrieve::evidence::{EVIDENCE, Evidence, Form, Gathered, QUERY_FACTS};
 use crate::retrieve::succession::{PAIR, Pair};
 
+/// Chance that a memory replaced another where the store says so: its claims are right at least so often.
+const TOLD: f32 = 0.95;
 /// Forms of memories.
 pub const FORMS: usize = Form::ALL.len();
 /// Numbers that belief is weighed from.
@@ -90,6 +92,9 @@ impl Scorer {
 
     /// Chance that the newer of a pair replaced the older.
     pub fn replaced(&self, pair: &Pair) -> f32 {
+        if pair.is_told {
+            return TOLD;
+        }
         chance(dot(&self.pair[..PAIR], &pair.values) + self.pair[PAIR])
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Only notes and short turns are compared: passages of documents are replaced as documents are.
 
-use crate::ids::Timestamp;
+use crate::ids::{MemoryId, Timestamp};
 use crate::retrieve::evidence::Form;
 use crate::retrieve::pool::{Candidate, Pool};
 use crate::state::State;
@@ -27,6 +27,8 @@ pub struct Pair {
     pub older: u32,
     /// Place of the newer.
     pub newer: u32,
+    /// Whether the store holds for certain that the newer replaced the older.
+    pub is_told: bool,
     /// Rarity of the words that both hold, logarithmic; the rarest of them; cosine, centred, and its square; whether the newer tells a
     /// change, alone and times the cosine; whether each has a number that the other lacks; lengths in words, logarithmic.
     pub values: [f32; PAIR],
@@ -34,6 +36,8 @@ pub struct Pair {
 
 struct Text {
     place: u32,
+    id: MemoryId,
+    superseded_by: Option<MemoryId>,
     when: (Timestamp, u32),
     tells_change: bool,
     terms: Vec<(String, f32)>,
@@ -53,7 +57,7 @@ pub fn pairs(state: &State, pool: &Pool) -> Vec<Pair> {
         for other in &texts[at + 1..] {
             let (older, newer) = if one.when < other.when { (one, other) } else { (other, one) };
             if let Some(values) = older.beside(newer) {
-                pairs.push(Pair { older: older.place, newer: newer.place, values });
+                pairs.push(Pair { older: older.place, newer: newer.place, is_told: newer.replaces(older), values });
             }
         }
     }
@@ -86,6 +90,8 @@ impl Text {
         centred.iter_mut().for_each(|value| *value /= norm);
         Some(Text {
             place,
+            id: item.id,
+            superseded_by: state.items.superseded_by(candidate.row),
             when: (item.time(), candidate.row),
             tells_change: tells_change(&cut),
             terms: terms.collect(),
@@ -93,6 +99,10 @@ impl Text {
             centred,
             len_log: (cut.len().max(1) as f32).ln(),
         })
+    }
+
+    fn replaces(&self, older: &Text) -> bool {
+        older.superseded_by == Some(self.id)
     }
 
     /// What speaks for a newer text having replaced this one; none if they share no word.

@@ -1,13 +1,12 @@
 //! The cortical columns: which concept each holds, and how a column comes and goes (SPEC 2.2).
 
 use cortexkg_compute::kernels::shared::columns;
-use serde::{Deserialize, Serialize};
 
 use crate::answer::Role;
 use crate::ids::ColumnId;
 
 /// States of a column (SPEC 2.2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ColumnState {
     /// Holds nothing.
     #[default]
@@ -23,6 +22,14 @@ pub enum ColumnState {
 }
 
 impl ColumnState {
+    /// The state of a number, as `as u8` gives it.
+    pub fn of(number: u8) -> Option<Self> {
+        use ColumnState::*;
+        [Available, Activated, Competing, Allocated, Refractory]
+            .into_iter()
+            .find(|&state| state as u8 == number)
+    }
+
     /// Whether SPEC 2.2 allows the change.
     pub fn may_become(self, next: ColumnState) -> bool {
         columns::may_change(self as u32, next as u32)
@@ -30,7 +37,7 @@ impl ColumnState {
 }
 
 /// One column.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Column {
     /// Where it stands in its life.
     pub state: ColumnState,
@@ -41,16 +48,25 @@ pub struct Column {
 }
 
 /// All columns.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Columns {
     list: Vec<Column>,
     free: Vec<u32>,
     /// Columns that the device has not seen as they are.
-    #[serde(skip)]
     stale: Vec<u32>,
 }
 
 impl Columns {
+    /// All columns, and those that are free in the order they became so.
+    pub fn from_list(list: Vec<Column>, free: Vec<u32>) -> Self {
+        Columns { list, free, stale: Vec::new() }
+    }
+
+    /// Columns that are free, in the order they became so: the last is taken first.
+    pub fn free(&self) -> &[u32] {
+        &self.free
+    }
+
     /// The columns that the next `count` new concepts get: released ones first, then one more each.
     pub fn vacants(&self, count: usize) -> Vec<ColumnId> {
         let released = self.free.iter().rev().copied();

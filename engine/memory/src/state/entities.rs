@@ -1,13 +1,12 @@
 //! Entities: the names that tie memories together, and how a text is searched for those that are known.
 
 use rustc_hash::FxHashMap;
-use serde::{Deserialize, Serialize};
 
 use crate::text::names::{NAME_WORDS_MAX, is_part_of_name, is_written_as_name};
 use crate::text::words::Word;
 
 /// One entity.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Entity {
     /// Its folded name.
     pub name: Box<str>,
@@ -18,7 +17,7 @@ pub struct Entity {
 }
 
 /// All entities, found by name.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Entities {
     list: Vec<Entity>,
     /// Hash of the folded words to entity; on a clash the next free hash.
@@ -40,7 +39,7 @@ pub struct Met {
 
 /// Hash of a run of words, extended word by word.
 fn extend(hash: u64, word: &str) -> u64 {
-    // FNV-1a over the bytes and a separator: stable across releases, since snapshots keep it.
+    // FNV-1a over the bytes and a separator.
     word.bytes()
         .chain([b' '])
         .fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
@@ -53,6 +52,11 @@ fn hash_name(name: &str) -> u64 {
 }
 
 impl Entities {
+    /// All entities, removed ones included.
+    pub fn list(&self) -> &[Entity] {
+        &self.list
+    }
+
     /// Number of entities, removed ones included.
     pub fn len(&self) -> usize {
         self.list.len()

@@ -10,7 +10,6 @@
 
 use bytemuck::{Pod, Zeroable};
 use cortexkg_compute::kernels::shared::plasticity::dither;
-use serde::{Deserialize, Serialize};
 
 use super::vectors::make_room;
 use crate::ids::Timestamp;
@@ -45,7 +44,7 @@ pub enum EdgeClass {
 }
 
 /// An edge: target node, and class (upper 8 bits) with weight (lower 24 bits, 1.0 = 4096).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct Edge {
     /// Node it leads to.
@@ -92,7 +91,7 @@ pub fn drawn(from: u32, to: u32, at: Timestamp) -> u32 {
 }
 
 /// Where the rows of a node lie; also the kernels' view of a node.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 pub struct NodeRows {
     /// Start of each row in the arena.
@@ -102,13 +101,12 @@ pub struct NodeRows {
 }
 
 /// Nodes and edges, with what changed since the device last saw them.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Graph {
     nodes: Vec<NodeRows>,
     room: Vec<[u32; 2]>,
     edges: Vec<Edge>,
     wasted: usize,
-    #[serde(skip)]
     dirty: Dirty,
 }
 
@@ -131,6 +129,19 @@ impl Default for Dirty {
 }
 
 impl Graph {
+    /// A graph of packed rows: the lengths of each node's two rows, and all edges in order. They must add up.
+    pub fn from_rows(lens: &[[u32; 2]], edges: Vec<Edge>) -> Self {
+        let mut graph = Graph { edges, ..Graph::default() };
+        let mut start = 0;
+        for &len in lens {
+            graph.nodes.push(NodeRows { start: [start, start + len[0]], len });
+            graph.room.push(len);
+            start += len[0] + len[1];
+        }
+        assert_eq!(start as usize, graph.edges.len(), "rows and edges do not add up; this is a bug");
+        graph
+    }
+
     /// Adds a node without edges.
     pub fn add_node(&mut self) -> u32 {
         let node = u32::try_from(self.nodes.len()).expect("more than 4 billion nodes; this is a bug");

@@ -1,14 +1,12 @@
 //! The memories themselves, one row each; a row is never used twice.
 
-use rustc_hash::FxHashMap;
-use serde::{Deserialize, Serialize};
-
 use crate::answer::Role;
 use crate::ids::{ColumnId, MemoryId, Timestamp};
 use crate::request::{Kind, Place, TimeRange};
+use rustc_hash::FxHashMap;
 
 /// One memory's facts.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Item {
     /// Its name.
     pub id: MemoryId,
@@ -47,7 +45,7 @@ pub struct Item {
 }
 
 /// All memories.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Items {
     list: Vec<Item>,
     by_id: FxHashMap<u64, u32>,
@@ -62,8 +60,7 @@ pub struct Items {
     /// Sequence name to (part, row), ascending.
     sequences: FxHashMap<Box<str>, Vec<(u32, u32)>>,
     keys: FxHashMap<Box<str>, u32>,
-    /// Id to the live rows whose role refers to it, ascending; made anew when a snapshot is read.
-    #[serde(skip)]
+    /// Id to the live rows whose role refers to it, ascending.
     referring: FxHashMap<u64, Vec<u32>>,
 }
 
@@ -75,6 +72,43 @@ impl Item {
 }
 
 impl Items {
+    /// All rows with what cannot be made again from them; `hash` is that of a row's content, asked for those that live. Every
+    /// tag of a row must be among `tag_names`, every row of `keys` in the list.
+    pub fn from_list(
+        list: Vec<Item>,
+        tag_names: Vec<Box<str>>,
+        keys: Vec<(Box<str>, u32)>,
+        hash: impl Fn(u32) -> u64,
+    ) -> Self {
+        let mut items = Items {
+            tag_ix: tag_names.iter().cloned().zip(0..).collect(),
+            by_tag: vec![Vec::new(); tag_names.len()],
+            tag_names,
+            ..Items::default()
+        };
+        for (item, row) in list.into_iter().zip(0..) {
+            if item.alive {
+                items.push(item, None, hash(row));
+            } else {
+                items.push_dead(item);
+            }
+        }
+        items.keys = keys.into_iter().collect();
+        items
+    }
+
+    /// Idempotency keys with their rows, in order of the rows.
+    pub fn keys(&self) -> Vec<(&str, u32)> {
+        let mut keys: Vec<(&str, u32)> = self.keys.iter().map(|(key, &row)| (&**key, row)).collect();
+        keys.sort_unstable_by_key(|&(key, row)| (row, key));
+        keys
+    }
+
+    /// Names of all tags, by index.
+    pub fn tag_names(&self) -> &[Box<str>] {
+        &self.tag_names
+    }
+
     /// Number of rows, deleted ones included.
     pub fn len(&self) -> usize {
         self.list.len()
@@ -148,20 +182,6 @@ impl Items {
         self.remember_role(row);
     }
 
-    /// Makes anew what follows from the rows: which contents are the same, and which roles refer to whom.
-    pub fn reindex(&mut self, content_hash: impl Fn(&str) -> u64) {
-        self.by_content.clear();
-        self.referring.clear();
-        for row in 0..self.list.len() as u32 {
-            let item = &self.list[row as usize];
-            if item.alive {
-                let hash = content_hash(&item.content);
-                self.by_content.entry(hash).or_default().push(row);
-                self.remember_role(row);
-            }
-        }
-    }
-
     fn remember_role(&mut self, row: u32) {
         if let Some(other) = self.list[row as usize].role.other() {
             let rows = self.referring.entry(other.0).or_default();
@@ -214,6 +234,16 @@ impl Items {
         self.list.push(item);
         self.remember_role(row);
         row
+    }
+
+    /// Adds a row that was deleted: it keeps its id alone.
+    fn push_dead(&mut self, item: Item) {
+        let row = self.list.len() as u32;
+        if row as usize / 64 == self.alive.len() {
+            self.alive.push(0);
+        }
+        self.by_id.insert(item.id.0, row);
+        self.list.push(item);
     }
 
     /// Changes facts of a row that no index holds.

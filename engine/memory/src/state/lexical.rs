@@ -58,6 +58,18 @@ fn term_of(word: &str) -> String {
 }
 
 impl Lexical {
+    /// An index of so many rows, each with its terms; none of those that were deleted.
+    pub fn of(rows: impl Iterator<Item = Option<Vec<String>>>) -> Self {
+        let mut lexical = Lexical::default();
+        for (terms, row) in rows.zip(0..) {
+            match terms {
+                Some(terms) => lexical.add(row, &terms),
+                None => lexical.lens.push(0),
+            }
+        }
+        lexical
+    }
+
     /// Adds a row, which must hold nothing yet; `terms` are its [`index_terms`](crate::text::terms::index_terms).
     pub fn add(&mut self, row: u32, terms: &[String]) {
         if self.lens.len() <= row as usize {

@@ -4,12 +4,11 @@ use cortexkg_compute::index::Originals;
 use cortexkg_compute::kernels::encode_rows::halves;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
-use serde::{Deserialize, Serialize};
 
 use crate::record::Vector;
 
 /// Embeddings, one row a memory.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Vectors {
     dim: usize,
     rows: Vector,
@@ -21,6 +20,22 @@ impl Vectors {
     /// No rows of a dimension.
     pub fn new(dim: usize) -> Self {
         Vectors { dim, rows: Vector::default(), sum: vec![0.0; dim], counted: 0 }
+    }
+
+    /// Rows with their running sum, as [`rows`](Self::rows) and [`sum`](Self::sum) gave them.
+    pub fn from_rows(dim: usize, rows: Vector, sum: Vec<f64>, counted: u64) -> Self {
+        assert!(sum.len() == dim && (rows.0.len().checked_rem(dim)).unwrap_or(rows.0.len()) == 0);
+        Vectors { dim, rows, sum, counted }
+    }
+
+    /// All rows, one after another.
+    pub fn rows(&self) -> &[u16] {
+        &self.rows.0
+    }
+
+    /// Sum of the rows that count, and how many there are: as it came to be, since sums of floats depend on their order.
+    pub fn sum(&self) -> (&[f64], u64) {
+        (&self.sum, self.counted)
     }
 
     /// Numbers a row.

@@ -8,6 +8,7 @@ pub mod fold;
 pub mod intent;
 pub mod names;
 pub mod openers;
+pub mod parts;
 pub mod reading;
 pub mod stem;
 pub mod stopwords;
