@@ -21,6 +21,7 @@ mod checkpoint;
 mod links;
 mod originals;
 mod rows;
+mod scaling;
 mod scan;
 mod settling;
 
@@ -33,6 +34,7 @@ use half::f16;
 use links::Links;
 pub use originals::Originals;
 use rows::Rows;
+pub use scaling::scaled_halves;
 use scan::{Among, scan};
 
 /// Longest list of rows that can be asked for.

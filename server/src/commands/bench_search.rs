@@ -4,6 +4,7 @@
 //!   rows, dim, queries, k, mode, batch, threads, device,
 //!   write_per_s, write_per_cpu_s (rows that can be found), build_s, build_cpu_s, link_per_cpu_s (rows into the graph, or into cells),
 //!   bytes_per_vector (the index and its device buffers, after the last search), originals_bytes_per_vector (beside them, 0 with --codes-only), rss_bytes,
+//!   base_scaled_by_2_to (where half precision would not hold the numbers as they are: neighbours stay the same),
 //!   filter, delete, turnover (as asked), tidy_s (taking deleted rows out and mending what led to them),
 //!   points [{width (probes if pruned), recall, qps_wall, qps_cpu, cpu_s_per_query, looked_per_query, walked (share of queries), gave_up}]
 //!
@@ -19,7 +20,7 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 use cortexkg_engine::vectors::{
-    Device, IndexOptions, Originals, Search, VectorIndex, Way, halves, open_device,
+    Device, IndexOptions, Originals, Search, VectorIndex, Way, open_device, scaled_halves,
 };
 use half::f16;
 use serde_json::{Value, json};
@@ -127,7 +128,7 @@ fn share(text: &str) -> Result<f64, String> {
 
 /// Measures.
 pub fn run(settings: &Settings, args: &SearchArgs) -> anyhow::Result<ExitCode> {
-    let base = in_halves(npy::read_vectors(&args.base)?);
+    let (base, scale) = in_halves(npy::read_vectors(&args.base)?)?;
     let queries = npy::read_vectors(&args.queries)?;
     ensure!(
         base.cols == queries.cols,
@@ -144,6 +145,9 @@ pub fn run(settings: &Settings, args: &SearchArgs) -> anyhow::Result<ExitCode> {
         "batch": args.batch, "threads": device.info().threads, "device": device.info().name,
         "filter": args.filter, "delete": args.delete, "turnover": args.turnover,
     });
+    if scale != 0 {
+        report["base_scaled_by_2_to"] = scale.into();
+    }
     let mut index = build(&mut device, &base, args, &mut report)?;
     let changes = Changes { delete: args.delete, turnover: args.turnover };
     let dead = changes.make(&mut device, &mut index, &base, args.mode != Mode::Exact, &mut report)?;
@@ -169,9 +173,11 @@ pub fn run(settings: &Settings, args: &SearchArgs) -> anyhow::Result<ExitCode> {
     tell(&report, args)
 }
 
-/// Vectors as they are stored.
-fn in_halves(vectors: Matrix<f32>) -> Matrix<f16> {
-    Matrix { rows: vectors.rows, cols: vectors.cols, values: halves(&vectors.values) }
+/// Vectors as they are stored, and the exponent of the power of two that they were multiplied by.
+fn in_halves(vectors: Matrix<f32>) -> anyhow::Result<(Matrix<f16>, i32)> {
+    let (values, scale) =
+        scaled_halves(&vectors.values).context("--base must hold finite numbers of single precision")?;
+    Ok((Matrix { rows: vectors.rows, cols: vectors.cols, values }, scale))
 }
 
 fn originals_of(base: &Matrix<f16>) -> Originals<'_> {

@@ -22,16 +22,30 @@ use crate::kernels::{graph_backlink, graph_link, graph_search, graph_sketch, gra
 use crate::recording::Recording;
 use half::f16;
 
-/// Rows where walks begin.
-const ENTRIES: usize = 64;
+/// Rows where walks begin: one in so many of those linked, so that tight groups of rows have some. A walk that begins outside a group
+/// may find no edge that leads into it.
+const ENTRY_PART: usize = 64;
+/// At least so many, ...
+const ENTRIES_MIN: usize = 64;
+/// ... and at most: all are met by every walk.
+const ENTRIES_MAX: usize = 1 << 8;
 /// Rows of one batch do not see each other, so it is a small part of those linked before, one in so many, ...
 const BATCH_PART: usize = 24;
 /// ... and at most so many.
 const BATCH_MAX: usize = 1 << 12;
+/// Rows of a batch lie so far apart at most, counted in rows that wait: further would take longer to find.
+const APART_MAX: usize = 64;
 /// Retired rows are taken out before others come in once they are one in so many of those linked.
 const RETIRED_PART: usize = 16;
 /// A walk meets about so many rows for each that it keeps.
 const LOOKED_PER_KEPT: usize = 30;
+/// A walk that ends among rows which codes cannot tell from the best is taken again so many times wider, ...
+const WIDER: usize = 4;
+/// ... and again, up to this width.
+const WIDTH_MAX: usize = 1 << 10;
+/// How much worse than the last row wanted an estimate may be to be among the best, as a share of both lengths, times the root of
+/// the dimensions.
+const DOUBT: f32 = 0.2;
 /// Time to meet a row on a walk, in the time a scan takes for one.
 const MEET_UNITS: f64 = 2.0;
 /// Time to look at a single row, likewise.
@@ -53,6 +67,15 @@ pub(super) struct Links {
     prints: Vec<u32>,
     /// Rows that came in or went since the last checkpoint.
     unsaved: usize,
+}
+
+/// What walks came to.
+struct Walked {
+    found: Found,
+    /// Queries whose walks gave up.
+    tired: Vec<usize>,
+    /// Queries whose beams held nothing that could not be among the best.
+    blind: Vec<usize>,
 }
 
 impl Links {
@@ -145,7 +168,10 @@ impl Links {
         let mut left = rows_max.min(self.waiting.len());
         while left > 0 {
             let batch = (self.linked.len() / BATCH_PART).clamp(1, BATCH_MAX).min(left);
-            let joining: Vec<u32> = self.waiting.iter().take(batch).collect();
+            // Rows that were written one after the other are often alike, and those of one batch do not see each other: it takes
+            // them from here and there.
+            let apart = (self.waiting.len() / batch).clamp(1, APART_MAX);
+            let joining: Vec<u32> = self.waiting.iter().step_by(apart).take(batch).collect();
             // What is written anew must be out before it can come in.
             let anew: Vec<u32> = joining.iter().copied().filter(|&row| self.retired.contains(row)).collect();
             if !anew.is_empty() {
@@ -168,7 +194,7 @@ impl Links {
     }
 
     fn link(&mut self, device: &mut Device, shard: &RowShard, rows: usize, joining: &[u32]) -> Result<()> {
-        room(device, &mut self.entry_rows, "graph entries", ENTRIES)?;
+        room(device, &mut self.entry_rows, "graph entries", ENTRIES_MAX)?;
         let (join, picks) = device.all_or_nothing(|device| {
             let join = device.upload("joining rows", joining)?;
             Ok((join, device.create("picked edges", joining.len() * self.degree)?))
@@ -197,6 +223,7 @@ impl Links {
             self.linked.insert(row);
             self.offer_entry(row);
         }
+        self.choose_entries();
         self.unsaved += joining.len();
         self.upload_entries(device)
     }
@@ -248,27 +275,39 @@ impl Links {
         }
         self.unsaved += going.len();
         self.entries.retain(|(_, row)| self.linked.contains(*row));
-        if self.entries.len() < ENTRIES / 2 {
-            for row in self.linked.iter().collect::<Vec<_>>() {
-                self.offer_entry(row);
-            }
-        }
+        self.choose_entries();
         self.upload_entries(device)
+    }
+
+    /// Entries wanted: a power of two, so that more of them are seldom chosen.
+    fn entries_wanted(&self) -> usize {
+        (self.linked.len() / ENTRY_PART).next_power_of_two().clamp(ENTRIES_MIN, ENTRIES_MAX)
+    }
+
+    /// Chooses entries among all rows that are linked, where there are fewer than there should be.
+    fn choose_entries(&mut self) {
+        let wanted = self.entries_wanted();
+        if self.entries.len() < wanted {
+            let all = self.linked.iter().map(|row| (hash(row), row));
+            self.entries = all.collect();
+            self.entries.sort_unstable();
+            self.entries.truncate(wanted);
+        }
     }
 
     /// Entries are the rows of the lowest hashes: a sample of all that were linked.
     fn offer_entry(&mut self, row: u32) {
-        let offer = (hash(row), row);
+        let (offer, wanted) = ((hash(row), row), self.entries_wanted());
         let place = self.entries.partition_point(|entry| *entry < offer);
-        if place < ENTRIES && self.entries.get(place) != Some(&offer) {
+        if place < wanted && self.entries.get(place) != Some(&offer) {
             self.entries.insert(place, offer);
-            self.entries.truncate(ENTRIES);
+            self.entries.truncate(wanted);
         }
     }
 
     fn upload_entries(&mut self, device: &mut Device) -> Result<()> {
         let rows: Vec<u32> = self.entries.iter().map(|entry| entry.1).collect();
-        let buffer = room(device, &mut self.entry_rows, "graph entries", ENTRIES)?;
+        let buffer = room(device, &mut self.entry_rows, "graph entries", ENTRIES_MAX)?;
         let mut recording = Recording::new();
         recording.write(buffer, 0, &rows);
         device.run(recording).map(|_| ())
@@ -306,6 +345,9 @@ impl Links {
     }
 
     /// The best linked rows, and the queries whose walks gave up.
+    ///
+    /// Rows enter a beam by their sketches. Where so many are so alike that all a walk kept could be among the best, sketches have
+    /// chosen it blindly: it is taken again with a wider beam.
     pub fn walk(
         &self,
         device: &mut Device,
@@ -313,14 +355,45 @@ impl Links {
         search: &Search<'_>,
         looked_max: usize,
     ) -> Result<(Found, Vec<usize>)> {
+        let dim = rows.dim();
+        let Walked { mut found, mut tired, mut blind } = self.walk_once(device, rows, search, looked_max)?;
+        let mut width = search.width.max(search.k);
+        while !blind.is_empty() && width < WIDTH_MAX {
+            width = (width * WIDER).min(WIDTH_MAX);
+            let one = |query: &usize| search.queries[query * dim..][..dim].iter().copied();
+            let queries: Vec<f32> = blind.iter().flat_map(one).collect();
+            let masks: Vec<Vec<u64>> = match search.masks {
+                masks @ ([] | [_]) => masks.to_vec(),
+                masks => blind.iter().map(|&query| masks[query].clone()).collect(),
+            };
+            let wider = Search { queries: &queries, masks: &masks, width, ..*search };
+            let again = self.walk_once(device, rows, &wider, looked_max)?;
+            found.looked += again.found.looked;
+            for (&query, list) in blind.iter().zip(again.found.lists) {
+                found.lists[query] = list;
+            }
+            tired.extend(again.tired.iter().map(|&place| blind[place]));
+            blind = again.blind.iter().map(|&place| blind[place]).collect();
+        }
+        Ok((found, tired))
+    }
+
+    fn walk_once(
+        &self,
+        device: &mut Device,
+        rows: &mut Rows,
+        search: &Search<'_>,
+        looked_max: usize,
+    ) -> Result<Walked> {
         let queries = rows.padded(search.queries);
         // Rows written since the graph last grew are not in it yet.
         let len = rows.len().min(self.graph.as_ref().map_or(0, GraphShard::capacity));
         let count = search.queries.len() / rows.dim();
         let masks = masks_within(search.masks, None, len);
         let width = search.width.max(search.k);
-        // What two codes leave out is about .02 of the lengths, spread over all dimensions: four deviations of that.
-        let margin = 0.1 / (rows.dim() as f32).sqrt();
+        // What two codes leave out is about .02 of the lengths, spread over all dimensions: eight deviations of that. Four would do
+        // for the list; where a beam is to be found blind, sketches leave out more.
+        let margin = DOUBT / (rows.dim() as f32).sqrt();
         let padded = queries.len() / count;
         let (shard, scratch) = rows.shard_and_scratch();
         let Scratch { queries: probes, masks: mask, ids, scores, looked, .. } = scratch;
@@ -357,6 +430,7 @@ impl Links {
         let looked = reads.get(&looked);
         let listed = |ids: &[u32]| ids.iter().copied().take_while(|id| *id != u32::MAX).collect();
         let listed: Vec<Vec<u32>> = reads.get(&ids).chunks_exact(width).map(listed).collect();
+        let full: Vec<bool> = listed.iter().map(|list| list.len() == width).collect();
         let scores: Vec<Vec<f32>> = match search.originals {
             Some(originals) => originals.scores(search.queries, &listed),
             None => {
@@ -380,8 +454,10 @@ impl Links {
             gave_up: 0,
             looked: looked.iter().map(|looked| u64::from(*looked)).sum(),
         };
-        let tired = (0..count).filter(|query| looked[*query] as usize >= looked_max).collect();
-        Ok((found, tired))
+        let (tired, others): (Vec<usize>, Vec<usize>) =
+            (0..count).partition(|query| looked[*query] as usize >= looked_max);
+        let blind = others.into_iter().filter(|query| full[*query]).collect();
+        Ok(Walked { found, tired, blind })
     }
 
     pub fn destroy(self, device: &mut Device) {

@@ -8,6 +8,7 @@ mod cells;
 mod checkpoints;
 mod churn;
 mod exact;
+mod groups;
 mod limits;
 mod same_answers;
 mod truth;

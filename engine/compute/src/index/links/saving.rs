@@ -1,6 +1,6 @@
 //! How the graph of an index becomes a checkpoint, and a graph again.
 
-use super::{ENTRIES, Links};
+use super::{ENTRIES_MAX, Links};
 use crate::device::Device;
 use crate::index::checkpoint::Checkpoint;
 use crate::index::rows::room;
@@ -55,7 +55,7 @@ impl Links {
             graph_sketch::record(&mut recording, shard, &graph, &listed, linked.len());
             device.run(recording)?;
             device.destroy(listed);
-            room(device, &mut self.entry_rows, "graph entries", ENTRIES)?;
+            room(device, &mut self.entry_rows, "graph entries", ENTRIES_MAX)?;
             Ok(graph)
         })?;
         self.graph = Some(graph);
@@ -69,6 +69,7 @@ impl Links {
                 self.waiting.remove(row);
             }
         }
+        self.choose_entries();
         self.upload_entries(device)
     }
 }
