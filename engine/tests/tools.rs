@@ -129,7 +129,7 @@ fn a_repeat_a_change_and_something_new_find_their_places() {
 
 /// A fact told on a day of 2026.
 fn on_day(day: i64, text: &str) -> Store {
-    let at = cortexkg_engine::Timestamp((20_454 + day) * 86_400_000_000);
+    let at = Timestamp((20_454 + day) * 86_400_000_000);
     Store { occurred_at: Some(at), ..fact(text) }
 }
 

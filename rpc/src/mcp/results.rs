@@ -57,7 +57,7 @@ pub(super) struct Decision {
     pub(super) column_id: String,
     /// founder, member, duplicate, exception or superseding
     pub(super) role: &'static str,
-    /// The memory meant by it
+    // What it duplicates, contradicts or supersedes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) related_memory_id: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -221,7 +221,9 @@ impl Chains {
                 chains.join(known, &told.id);
             }
         }
-        for asked in world.questions.iter().filter(|asked| asked.r#type == "update_current") {
+        for asked in
+            world.questions.iter().filter(|asked| !matches!(asked.r#type.as_str(), "list" | "twohop"))
+        {
             if let [gold] = &asked.gold[..] {
                 asked.stale.iter().for_each(|stale| chains.join(stale, gold));
             }
