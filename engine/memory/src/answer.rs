@@ -310,6 +310,20 @@ pub struct Learning {
     pub plasticity_window_ms: f32,
 }
 
+impl Verdict {
+    /// Why there is no answer, in words; none if there is one.
+    pub fn why_not(self) -> Option<&'static str> {
+        match self {
+            Verdict::Answered => None,
+            Verdict::NothingSearched => Some("no memory passed the filters"),
+            Verdict::NothingAlike => Some("nothing stored resembles the query in words or in meaning"),
+            Verdict::TooUnlikely => {
+                Some("what resembles the query is too unlikely to answer it; threshold 0 shows it all the same")
+            }
+        }
+    }
+}
+
 impl Default for Learning {
     fn default() -> Self {
         Learning {

@@ -136,6 +136,8 @@ impl From<answer::Retrieved> for proto::RetrieveResponse {
             nodes_fired: retrieved.nodes_fired,
             hops_max: retrieved.hops_max,
             sequence: retrieved.sequence,
+            answered: retrieved.verdict.why_not().is_none(),
+            no_answer: retrieved.verdict.why_not().unwrap_or_default().into(),
         }
     }
 }

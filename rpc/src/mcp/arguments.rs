@@ -32,6 +32,9 @@ pub(super) struct StoreMemory {
     tags: Option<Vec<String>>,
     #[schemars(range(min = 0.0, max = 1.0))]
     importance: Option<f32>,
+    /// When it happened, RFC 3339
+    #[schemars(extend("format" = "date-time"))]
+    occurred_at: Option<String>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -42,8 +45,8 @@ pub(super) struct RetrieveMemory {
     query: String,
     #[schemars(range(min = 1, max = LIMIT_MAX), extend("default" = 10))]
     limit: Option<u32>,
-    /// Least similarity_score
-    #[schemars(range(min = 0.0, max = 1.0), extend("default" = 0.3))]
+    /// Least similarity_score; left out: what is likely enough
+    #[schemars(range(min = 0.0, max = 1.0))]
     threshold: Option<f32>,
     /// Tell why each was recalled
     #[schemars(extend("default" = false))]
@@ -181,17 +184,21 @@ enum LearningMode {
     MetaLearning,
 }
 
-impl From<StoreMemory> for request::Store {
-    fn from(arguments: StoreMemory) -> Self {
-        request::Store {
+impl TryFrom<StoreMemory> for request::Store {
+    type Error = Error;
+
+    fn try_from(arguments: StoreMemory) -> Result<Self, Error> {
+        let occurred_at = arguments.occurred_at.as_deref();
+        Ok(request::Store {
             content: arguments.content,
             context: arguments.context,
             source: arguments.source,
             confidence: arguments.confidence,
             tags: arguments.tags.unwrap_or_default(),
             importance: arguments.importance,
+            occurred_at: occurred_at.map(|at| times::from_rfc3339("occurred_at", at)).transpose()?,
             ..Default::default()
-        }
+        })
     }
 }
 

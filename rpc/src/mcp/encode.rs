@@ -74,6 +74,8 @@ impl From<answer::Retrieved> for Retrieved {
             similarity_scores: retrieved.memories.iter().map(|recalled| recalled.score).collect(),
             memories: retrieved.memories.into_iter().map(Into::into).collect(),
             total_found: retrieved.total_found,
+            answered: retrieved.verdict.why_not().is_none(),
+            no_answer: retrieved.verdict.why_not(),
             retrieval_metadata: RetrievalMetadata {
                 strategy_used: format!("{:?}", retrieved.strategy),
                 memories_searched: retrieved.searched,

@@ -44,7 +44,7 @@ impl Handler {
         match tool.name.as_ref() {
             "store_memory" => {
                 let store: arguments::StoreMemory = read(tool, arguments)?;
-                let stored = answer(engine.store(store.into(), call(deadline, None)), deadline).await?;
+                let stored = answer(engine.store(store.try_into()?, call(deadline, None)), deadline).await?;
                 Ok(reply.with(results::Stored::from(stored)))
             }
             "retrieve_memory" => {

@@ -94,6 +94,9 @@ pub(super) struct Retrieved {
     pub(super) memories: Vec<Recalled>,
     pub(super) similarity_scores: Vec<f32>,
     pub(super) total_found: u32,
+    pub(super) answered: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) no_answer: Option<&'static str>,
     #[schemars(with = "Object")]
     pub(super) retrieval_metadata: RetrievalMetadata,
     #[schemars(with = "Object")]
@@ -104,7 +107,7 @@ pub(super) struct Retrieved {
 pub(super) struct Recalled {
     pub(super) memory_id: String,
     pub(super) content: String,
-    /// Strength of recall, 0 to 1
+    /// Chance that it answers, 0 to 1
     pub(super) similarity_score: f32,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cosine_similarity: Option<f32>,

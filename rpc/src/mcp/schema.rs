@@ -208,7 +208,7 @@ mod tests {
         let schema = of_arguments::<RetrieveMemory>();
         let standard = request::Retrieve::default();
         assert_eq!(schema["properties"]["limit"]["default"], standard.limit);
-        assert_eq!(schema["properties"]["threshold"]["default"].as_f64().unwrap() as f32, standard.threshold);
+        assert_eq!((&schema["properties"]["threshold"]["default"], standard.threshold), (&Value::Null, None));
         assert_eq!(schema["properties"]["strategy"]["default"], format!("{:?}", standard.strategy));
     }
 

@@ -1,6 +1,7 @@
 //! Which candidate says anew what an older one said: pairs of short memories, what they share, and whether the newer tells a change.
 //!
-//! Only notes and short turns are compared: passages of documents are replaced as documents are.
+//! Only notes are compared: passages of documents are replaced as documents are, and who speaks of the same thing twice in a conversation
+//! rarely takes anything back.
 
 use crate::ids::{MemoryId, Timestamp};
 use crate::retrieve::evidence::Form;
@@ -67,7 +68,7 @@ pub fn pairs(state: &State, pool: &Pool) -> Vec<Pair> {
 impl Text {
     fn of(state: &State, place: u32, candidate: &Candidate, mean: &[f32]) -> Option<Self> {
         let item = state.items.get(candidate.row);
-        if Form::of(item) == Form::Passage || item.content.len() > TEXT_BYTES_MAX {
+        if Form::of(item) != Form::Note || item.content.len() > TEXT_BYTES_MAX {
             return None;
         }
         let cut = words(&item.content);
