@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use cortexkg_compute::DeviceInfo;
-use cortexkg_embed::Embedder;
+use cortexkg_embed::{Embedder, ModelChoice};
 use cortexkg_journal::{DiskStorage, LogOptions, Storage};
 use cortexkg_memory::record::{Entry as LogEntry, ModelTag, Record};
 use cortexkg_memory::resident::Resident;
@@ -163,6 +163,7 @@ impl EngineHandle {
         let options = LogOptions { segment_bytes_max: config.segment_bytes_max };
         let graph_file = GraphFile::new(storage.clone());
         let (mut history, mut state) = History::open(storage, options, config.snapshot_log_bytes)?;
+        let embedder = settled(&state, embedder, &config)?;
         let tag = tag(&*embedder);
         found(&mut history, &mut state, &tag, &config)?;
         let opener = Opener::new(config.device_options(), state.memories());
@@ -482,6 +483,31 @@ fn text_bytes(request: &request::Store) -> u64 {
 fn tag(embedder: &dyn Embedder) -> ModelTag {
     let identity = embedder.identity();
     ModelTag { name: identity.name.clone(), dim: identity.dim, fingerprint: identity.fingerprint.clone() }
+}
+
+/// The model that a folder opens with: the given one, but for a folder of the default of old, the static table, which is in
+/// the binary too. Under the setting `default` such a folder goes on as it is, and a line of the log says how to change that.
+fn settled(state: &State, embedder: Arc<dyn Embedder>, config: &Config) -> Result<Arc<dyn Embedder>, Error> {
+    let given = embedder.identity();
+    let Some(known) = state.model().filter(|known| known.fingerprint != given.fingerprint) else {
+        return Ok(embedder);
+    };
+    if !matches!(config.model, ModelChoice::Default) {
+        return Ok(embedder);
+    }
+    let table =
+        cortexkg_embed::open(&ModelChoice::Static).map_err(|error| Error::Embed(error.to_string()))?;
+    if table.identity().fingerprint != known.fingerprint {
+        return Ok(embedder);
+    }
+    tracing::warn!(
+        folder = %config.data.display(),
+        model = known.name,
+        default = given.name,
+        "the memories were embedded with the default model of an earlier version, which is used on; `cortexkg reembed` \
+         changes them to the better one"
+    );
+    Ok(table.into())
 }
 
 /// A new folder gets its founding record; an old one must have been made with this model.

@@ -38,7 +38,7 @@ struct SettingsArgs {
     /// Threads of CPU kernels; 0 means one a core [default: 0].
     #[arg(long, global = true, value_name = "N")]
     threads: Option<u32>,
-    /// Embedding model: default, http, a name that `model add` knows, or a folder [default: default].
+    /// Embedding model: default, static, http, a name that `model add` knows, or a folder [default: default].
     #[arg(long, global = true, value_name = "MODEL")]
     model: Option<String>,
 }

@@ -6,10 +6,11 @@ use cortexkg_embed::{HttpEndpoint, ModelChoice};
 
 use crate::settings::{Settings, SettingsError};
 
-/// The model that `word` names: `default`, `http`, a folder, or a folder inside the models folder.
+/// The model that `word` names: `default`, `static`, `http`, a folder, or a folder inside the models folder.
 pub fn of(settings: &Settings, word: &str) -> Result<ModelChoice, SettingsError> {
     match word {
         "default" => Ok(ModelChoice::Default),
+        "static" => Ok(ModelChoice::Static),
         "http" => Ok(ModelChoice::Http(endpoint(settings))),
         _ => folder(&settings.models(), word).map(ModelChoice::Folder),
     }
@@ -21,7 +22,7 @@ fn folder(models: &Path, word: &str) -> Result<PathBuf, SettingsError> {
         SettingsError::refused(
             "neural_networks.model",
             format!(
-                "{word:?} is neither default, http, a folder with a model.safetensors, nor a model in {}; `cortexkg model \
+                "{word:?} is neither default, static, http, a folder with a model.safetensors, nor a model in {}; `cortexkg model \
                  list` tells what is here",
                 models.display()
             ),
@@ -75,5 +76,7 @@ mod tests {
             assert!(matches!(of(&settings, word).unwrap(), ModelChoice::Folder(found) if found == folder));
         }
         assert_eq!(folders(place.path()), ["minilm"]);
+        assert!(matches!(of(&settings, "default").unwrap(), ModelChoice::Default));
+        assert!(matches!(of(&settings, "static").unwrap(), ModelChoice::Static));
     }
 }

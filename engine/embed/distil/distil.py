@@ -1,4 +1,4 @@
-"""Distil the default embedder, end to end: gather text, embed it with the teacher, fit the table, quantise, write.
+"""Distil the static table, end to end: gather text, embed it with the teacher, fit the table, quantise, write.
 
   python distil.py --cache FOLDER --out FOLDER [--seed 1] [--pairs N] [--threads 2]
 

@@ -2,7 +2,7 @@
 //!
 //!     cargo run --release --example throughput -- TEXTS.txt [MODEL_FOLDER] [BATCH]
 //!
-//! TEXTS.txt holds a text a line; without a folder the static table in the binary is measured. CPU time is what a core
+//! TEXTS.txt holds a text a line; without a folder the encoder in the binary is measured. CPU time is what a core
 //! costs when other programs share the machine; threads: RAYON_NUM_THREADS.
 
 use std::time::Instant;

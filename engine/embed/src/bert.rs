@@ -6,7 +6,7 @@
 //! wait for each other in every layer.
 
 mod config;
-mod kernels;
+pub(crate) mod kernels;
 mod network;
 
 use std::path::Path;

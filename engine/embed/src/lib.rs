@@ -1,9 +1,10 @@
-//! Text to vector: three providers behind one trait.
+//! Text to vector: four providers behind one trait.
 //!
 //! | choice | what runs | for whom |
 //! |---|---|---|
-//! | [`ModelChoice::Default`] | a static token table inside the binary | everyone: no download, thousands of texts a second |
-//! | [`ModelChoice::Folder`] | a BERT-family sentence encoder, or another static table, from local files | better vectors at a hundredth of the speed |
+//! | [`ModelChoice::Default`] | a small 8-bit sentence encoder inside the binary | everyone: no download, hundreds of texts a second and core |
+//! | [`ModelChoice::Static`] | a static token table inside the binary | bulk: tens of thousands of texts a second, no paraphrases |
+//! | [`ModelChoice::Folder`] | a BERT-family sentence encoder, or one of the kinds above, from local files | better vectors at a tenth of the speed |
 //! | [`ModelChoice::Http`] | an OpenAI-compatible endpoint | whoever has one already |
 //!
 //! All of them answer [`Embeddings`]: one row per text, unit norm, or all zeros for a text without a known word. A model
@@ -16,6 +17,7 @@
 mod bert;
 pub mod catalog;
 mod embeddings;
+mod encoder;
 mod error;
 mod http;
 mod identity;
@@ -23,10 +25,11 @@ mod static_table;
 mod width;
 mod wordpiece;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use bert::BertEncoder;
 pub use embeddings::Embeddings;
+pub use encoder::{Encoder, Form};
 pub use error::Error;
 pub use http::{HttpEmbedder, HttpEndpoint};
 pub use identity::ModelIdentity;
@@ -49,10 +52,12 @@ pub trait Embedder: Send + Sync {
 /// Which model to open.
 #[derive(Debug, Clone)]
 pub enum ModelChoice {
-    /// The static table shipped in the binary.
+    /// The sentence encoder shipped in the binary.
     Default,
+    /// The static table shipped in the binary.
+    Static,
     /// A folder with `config.json`, `tokenizer.json` and `model.safetensors` (a BERT-family encoder), or with
-    /// `vocab.txt` and `model.safetensors` (a static table).
+    /// `vocab.txt` and `model.safetensors` (an 8-bit encoder or a static table, as the file says).
     Folder(PathBuf),
     /// An OpenAI-compatible endpoint.
     Http(HttpEndpoint),
@@ -64,20 +69,33 @@ pub enum ModelChoice {
 /// A missing or malformed file, a model of a kind that is not supported, a bad setting, an endpoint that does not answer.
 pub fn open(choice: &ModelChoice) -> Result<Box<dyn Embedder>, Error> {
     match choice {
-        ModelChoice::Default => Ok(Box::new(StaticTable::embedded()?)),
+        ModelChoice::Default => Ok(Box::new(Encoder::embedded()?)),
+        ModelChoice::Static => Ok(Box::new(StaticTable::embedded()?)),
         ModelChoice::Folder(folder) => {
             if folder.join("config.json").is_file() {
                 Ok(Box::new(BertEncoder::open(folder)?))
             } else if folder.join("vocab.txt").is_file() {
-                Ok(Box::new(StaticTable::open(folder)?))
+                open_own(folder)
             } else {
                 Err(Error::NotAModel {
                     folder: folder.clone(),
                     rule: "it must hold model.safetensors, with config.json and tokenizer.json (a sentence encoder) or \
-                           with vocab.txt (a static table)",
+                           with vocab.txt (an 8-bit encoder or a static table)",
                 })
             }
         }
         ModelChoice::Http(endpoint) => Ok(Box::new(HttpEmbedder::open(endpoint)?)),
+    }
+}
+
+/// A folder in one of our own two formats; the metadata of the weights tells which.
+fn open_own(folder: &Path) -> Result<Box<dyn Embedder>, Error> {
+    let (weights_path, vocabulary_path) = (folder.join("model.safetensors"), folder.join("vocab.txt"));
+    let weights = std::fs::read(&weights_path).map_err(Error::read(&weights_path))?;
+    let vocabulary = std::fs::read(&vocabulary_path).map_err(Error::read(&vocabulary_path))?;
+    if encoder::is_encoder(&weights) {
+        Ok(Box::new(Encoder::from_bytes(weights.into(), &vocabulary, folder)?))
+    } else {
+        Ok(Box::new(StaticTable::from_bytes(weights.into(), &vocabulary, folder)?))
     }
 }

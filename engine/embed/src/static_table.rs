@@ -1,8 +1,8 @@
-//! The default embedder: one 8-bit row per WordPiece token; a text's vector is the sum of its tokens' rows.
+//! The fast embedder: one 8-bit row per WordPiece token; a text's vector is the sum of its tokens' rows.
 //!
 //! No network is run, so this costs microseconds a text. What word order and context would add is left to the other
 //! providers and, in recall, to the graph. The shipped table is distilled from a sentence encoder by `distil/`; its
-//! measured quality stands beside it in `models/default/`.
+//! measured quality stands beside it in `models/static/`.
 //!
 //! Sums are taken in token order, one lane per dimension, without fused multiply-add: the same text gives the same bits
 //! on every machine.
@@ -19,6 +19,8 @@ use crate::width::in_both_widths;
 use crate::wordpiece::{Scratch, WordPiece};
 use crate::{Embedder, Embeddings, Error, ModelIdentity};
 
+/// The vocabulary of the models in the binary.
+pub(crate) const VOCABULARY: &[u8] = include_bytes!("../models/static/vocab.txt");
 /// Texts a thread takes at a time; fewer are not worth waking another thread for.
 const TEXTS_PER_TASK: usize = 64;
 
@@ -42,9 +44,8 @@ impl StaticTable {
     /// # Errors
     /// None, unless the files in the source tree were broken when it was built.
     pub fn embedded() -> Result<Self, Error> {
-        const WEIGHTS: &[u8] = include_bytes!("../models/default/model.safetensors");
-        const VOCABULARY: &[u8] = include_bytes!("../models/default/vocab.txt");
-        Self::from_bytes(WEIGHTS.into(), VOCABULARY, Path::new("models/default"))
+        const WEIGHTS: &[u8] = include_bytes!("../models/static/model.safetensors");
+        Self::from_bytes(WEIGHTS.into(), VOCABULARY, Path::new("models/static"))
     }
 
     /// Opens a folder with `model.safetensors` and `vocab.txt`.

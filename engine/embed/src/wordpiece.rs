@@ -123,6 +123,11 @@ impl WordPiece {
         self.unknown
     }
 
+    /// The id of a token that stands at the beginning of a word, or of a special one.
+    pub(crate) fn id(&self, token: &str) -> Option<u32> {
+        self.beginnings.ids.get(token.as_bytes()).copied()
+    }
+
     /// Appends the token ids of `text` to `ids`, without framing tokens.
     pub(crate) fn encode(&self, text: &str, scratch: &mut Scratch, ids: &mut Vec<u32>) {
         for run in text.split([' ', '\t', '\n', '\r']) {
@@ -214,7 +219,7 @@ mod tests {
     }
 
     static TINY: LazyLock<Pair> = LazyLock::new(|| Pair::new(VOCABULARY));
-    static SHIPPED: LazyLock<Pair> = LazyLock::new(|| Pair::new(include_str!("../models/default/vocab.txt")));
+    static SHIPPED: LazyLock<Pair> = LazyLock::new(|| Pair::new(include_str!("../models/static/vocab.txt")));
 
     impl Pair {
         fn new(vocabulary: &str) -> Self {
@@ -331,7 +336,7 @@ mod tests {
 
     #[test]
     fn ids_are_line_numbers() {
-        for (id, token) in include_str!("../models/default/vocab.txt").lines().enumerate() {
+        for (id, token) in include_str!("../models/static/vocab.txt").lines().enumerate() {
             assert_eq!(SHIPPED.reference.get_model().token_to_id(token), Some(id as u32), "{token}");
         }
         assert_eq!(SHIPPED.ours.len(), SHIPPED.reference.get_model().get_vocab_size());

@@ -1,4 +1,4 @@
-//! Small worlds for tests: the real engine with the default model, on the CPU or on the device that `CORTEXKG_TEST_DEVICE` names
+//! Small worlds for tests: the real engine with the fast model, on the CPU or on the device that `CORTEXKG_TEST_DEVICE` names
 //! (`wgpu`, `cuda`, `twin(cpu,wgpu)`, which compares every dispatch of both).
 
 #![allow(dead_code, reason = "each test file uses its own part")]
@@ -11,16 +11,22 @@ use cortexkg_engine::request::{Retrieve, Store};
 use cortexkg_engine::{Config, DeviceKind, EngineHandle};
 use cortexkg_journal::sim::SimStorage;
 
-/// The default model, opened once.
+/// The static table, opened once: tests are about memories, and it is a hundred times as fast as the default.
 pub fn model() -> Arc<dyn Embedder> {
     static MODEL: OnceLock<Arc<dyn Embedder>> = OnceLock::new();
     Arc::clone(MODEL.get_or_init(|| {
-        cortexkg_embed::open(&ModelChoice::Default).expect("the model is in the binary").into()
+        cortexkg_embed::open(&ModelChoice::Static).expect("the model is in the binary").into()
     }))
 }
 
 pub fn config(data: &std::path::Path) -> Config {
-    Config { device: DeviceKind::Cpu, device_under_test: device_under_test(), threads: 1, ..Config::at(data) }
+    Config {
+        model: ModelChoice::Static,
+        device: DeviceKind::Cpu,
+        device_under_test: device_under_test(),
+        threads: 1,
+        ..Config::at(data)
+    }
 }
 
 /// What `CORTEXKG_TEST_DEVICE` names.

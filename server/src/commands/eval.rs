@@ -29,7 +29,7 @@ pub struct RetrievalArgs {
     /// How to rank; all measures every one over one ingest.
     #[arg(long, value_enum, default_value_t = Method::Spread)]
     method: Method,
-    /// Embedding model: default, http, a name that `model add` knows, or a folder.
+    /// Embedding model: default, static, http, a name that `model add` knows, or a folder.
     #[arg(long, value_name = "MODEL")]
     embedder: Option<String>,
     /// JSON lines to store first: unrelated texts that must not hide the gold.

@@ -37,7 +37,7 @@ pub struct AllocationArgs {
     /// Conversations with questions and their evidence: are two turns evidence for one question?
     #[arg(long, value_name = "FILE")]
     conversations: Option<PathBuf>,
-    /// Embedding model: default, http, a name that `model add` knows, or a folder.
+    /// Embedding model: default, static, http, a name that `model add` knows, or a folder.
     #[arg(long, value_name = "MODEL")]
     embedder: Option<String>,
     /// Learn the weights anew on the training half and print them.

@@ -61,8 +61,10 @@ fn list(settings: &Settings, json: bool) -> anyhow::Result<()> {
     let open = |choice| {
         cortexkg_embed::open(&choice).map(|model| model.identity().clone()).map_err(|e| e.to_string())
     };
-    let mut listed =
-        vec![Listed { name: "default".into(), identity: open(ModelChoice::Default), here: true }];
+    let mut listed = vec![
+        Listed { name: "default".into(), identity: open(ModelChoice::Default), here: true },
+        Listed { name: "static".into(), identity: open(ModelChoice::Static), here: true },
+    ];
     for name in folders(&models) {
         let identity = open(ModelChoice::Folder(models.join(&name)));
         listed.push(Listed { name, identity, here: true });

@@ -9,7 +9,7 @@ use crate::width::in_both_widths;
 
 /// A matrix inside a slice: `rows` x `cols`, element (r, c) at `start + r * row_stride + c * col_stride`.
 #[derive(Clone, Copy)]
-pub(super) struct View {
+pub(crate) struct View {
     pub start: usize,
     pub rows: usize,
     pub cols: usize,
@@ -19,17 +19,17 @@ pub(super) struct View {
 
 impl View {
     /// All of a row-major matrix.
-    pub(super) fn full(rows: usize, cols: usize) -> Self {
+    pub(crate) fn full(rows: usize, cols: usize) -> Self {
         Self { start: 0, rows, cols, row_stride: cols, col_stride: 1 }
     }
 
     /// `rows` x `cols` from `start` on inside a row-major matrix that is `width` wide.
-    pub(super) fn part(start: usize, rows: usize, cols: usize, width: usize) -> Self {
+    pub(crate) fn part(start: usize, rows: usize, cols: usize, width: usize) -> Self {
         Self { start, rows, cols, row_stride: width, col_stride: 1 }
     }
 
     /// Rows and columns exchanged.
-    pub(super) fn transposed(self) -> Self {
+    pub(crate) fn transposed(self) -> Self {
         Self {
             rows: self.cols,
             cols: self.rows,
@@ -47,7 +47,7 @@ impl View {
 }
 
 /// `out = alpha * a b + beta * out`.
-pub(super) fn product(
+pub(crate) fn product(
     alpha: f32,
     (a, a_view): (&[f32], View),
     (b, b_view): (&[f32], View),
@@ -126,7 +126,7 @@ fn softmax_body(x: &mut [f32], len: usize) {
 
 /// The nonlinearity between the two products of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Activation {
+pub(crate) enum Activation {
     /// x times the normal distribution function of x, by erf.
     Gelu,
     /// Its approximation by tanh.
@@ -136,9 +136,9 @@ pub(super) enum Activation {
 }
 
 impl Activation {
-    pub(super) const NAMES: &str = "\"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\" or \"relu\"";
+    pub(crate) const NAMES: &str = "\"gelu\", \"gelu_new\", \"gelu_pytorch_tanh\" or \"relu\"";
 
-    pub(super) fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         match name {
             "gelu" => Some(Self::Gelu),
             "gelu_new" | "gelu_pytorch_tanh" => Some(Self::GeluTanh),
@@ -147,7 +147,7 @@ impl Activation {
         }
     }
 
-    pub(super) fn apply(self, x: &mut [f32]) {
+    pub(crate) fn apply(self, x: &mut [f32]) {
         match self {
             Self::Gelu => gelu(x),
             Self::GeluTanh => gelu_tanh(x),
@@ -202,7 +202,7 @@ fn lane_sum(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
 ///
 /// x = n ln 2 + r with |r| <= ln 2 / 2; e^r by its Taylor series to the seventh power, 2^n through the exponent bits.
 #[inline(always)]
-fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     // ln 2 in two parts, the first with few enough bits for n times it to be exact.
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
