@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use cortexkg_compute::DeviceInfo;
 use cortexkg_embed::{Embedder, ModelChoice};
 use cortexkg_journal::{DiskStorage, LogOptions, Storage};
-use cortexkg_memory::record::{Embedding, Entry as LogEntry, ModelTag, Record, Reembedding};
+use cortexkg_memory::record::{Entry as LogEntry, ModelTag, Record};
 use cortexkg_memory::resident::Resident;
 use cortexkg_memory::{MemoryId, State, TenantId, answer, request};
 
@@ -487,11 +487,7 @@ fn tag(embedder: &dyn Embedder) -> ModelTag {
 
 /// The model that a folder opens with: the given one, but for a folder of the default of old, the static table, which is in
 /// the binary too. Under the setting `default` such a folder goes on as it is, and a line of the log says how to change that.
-fn settled(
-    state: &State,
-    embedder: Arc<dyn Embedder>,
-    config: &Config,
-) -> Result<Arc<dyn Embedder>, Error> {
+fn settled(state: &State, embedder: Arc<dyn Embedder>, config: &Config) -> Result<Arc<dyn Embedder>, Error> {
     let given = embedder.identity();
     let Some(known) = state.model().filter(|known| known.fingerprint != given.fingerprint) else {
         return Ok(embedder);
@@ -499,7 +495,8 @@ fn settled(
     if !matches!(config.model, ModelChoice::Default) {
         return Ok(embedder);
     }
-    let table = cortexkg_embed::open(&ModelChoice::Static).map_err(|error| Error::Embed(error.to_string()))?;
+    let table =
+        cortexkg_embed::open(&ModelChoice::Static).map_err(|error| Error::Embed(error.to_string()))?;
     if table.identity().fingerprint != known.fingerprint {
         return Ok(embedder);
     }
@@ -565,15 +562,13 @@ pub fn reembed(config: &Config, progress: &mut dyn FnMut(u64, u64)) -> Result<u6
         if texts.is_empty() {
             break;
         }
-        let all: Vec<&str> =
-            texts.iter().flat_map(|(_, reading)| &reading.texts).map(String::as_str).collect();
-        let mut vectors = front::embed(&*embedder, &all)?.into_iter();
-        let rows = texts.iter().map(|(id, reading)| {
-            let own = vectors.by_ref().take(reading.texts.len()).collect();
-            let Embedding { vector, parts } = reading.embedded(own).to_record();
-            Reembedding { id: *id, vector, parts }
-        });
-        log(&mut state, Record::Reembedded(rows.collect()))?;
+        let all: Vec<&str> = texts.iter().map(|(_, text)| text.as_str()).collect();
+        let vectors = embedder.embed(&all).map_err(|error| Error::Embed(error.to_string()))?;
+        let rows = texts.iter().enumerate();
+        let rows = rows
+            .map(|(at, (id, _))| (*id, cortexkg_memory::state::vectors::narrow(vectors.row(at))))
+            .collect();
+        log(&mut state, Record::Reembedded(rows))?;
         done += texts.len() as u64;
         progress(done, total);
     }

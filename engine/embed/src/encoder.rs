@@ -12,6 +12,7 @@ mod weights;
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -68,6 +69,7 @@ impl Encoder {
     pub fn from_bytes(bytes: Cow<'static, [u8]>, vocabulary: &[u8], folder: &Path) -> Result<Self, Error> {
         let (weights_path, vocabulary_path) = (folder.join("model.safetensors"), folder.join("vocab.txt"));
         let tokens = WordPiece::from_vocabulary(vocabulary, &vocabulary_path)?;
+        let bytes = Arc::new(bytes);
         let weights = Weights::read(&bytes, &weights_path)?;
         if weights.words.len() != tokens.len() {
             let expected = format!("{} rows, one per line of vocab.txt", tokens.len());
@@ -75,10 +77,17 @@ impl Encoder {
         }
         // Two framing tokens and one of text.
         if weights.places.len() < 3 {
-            return Err(Error::field(&weights_path, "places", "at least 3 rows", weights.places.len().to_string()));
+            return Err(Error::field(
+                &weights_path,
+                "places",
+                "at least 3 rows",
+                weights.places.len().to_string(),
+            ));
         }
         let frame = |token: &str| {
-            tokens.id(token).ok_or_else(|| Error::field(&vocabulary_path, token, "a token of this name", "none"))
+            tokens
+                .id(token)
+                .ok_or_else(|| Error::field(&vocabulary_path, token, "a token of this name", "none"))
         };
         let (first, last) = (frame("[CLS]")?, frame("[SEP]")?);
         let dim = u32::try_from(weights.project.bias.len()).expect("this is a bug: sizes were not checked");
@@ -139,10 +148,12 @@ impl Embedder for Encoder {
             self.embed_one(text, &mut scratch, &mut embeddings.values);
             return Ok(embeddings);
         }
-        embeddings.values.par_chunks_exact_mut(dim).zip(texts).with_max_len(8).for_each_init(
-            ThreadScratch::default,
-            |scratch, (row, text)| self.embed_one(text, scratch, row),
-        );
+        embeddings
+            .values
+            .par_chunks_exact_mut(dim)
+            .zip(texts)
+            .with_max_len(8)
+            .for_each_init(ThreadScratch::default, |scratch, (row, text)| self.embed_one(text, scratch, row));
         Ok(embeddings)
     }
 }

@@ -31,7 +31,8 @@ fn every_vector_agrees_with_the_reference() {
 
 #[test]
 fn a_folder_is_opened_as_what_its_file_says() {
-    for (folder, choice) in [("models/encoder", ModelChoice::Default), ("models/static", ModelChoice::Static)] {
+    for (folder, choice) in [("models/encoder", ModelChoice::Default), ("models/static", ModelChoice::Static)]
+    {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         let opened = cortexkg_embed::open(&ModelChoice::Folder(path)).unwrap();
         let embedded = cortexkg_embed::open(&choice).unwrap();

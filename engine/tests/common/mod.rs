@@ -20,7 +20,13 @@ pub fn model() -> Arc<dyn Embedder> {
 }
 
 pub fn config(data: &std::path::Path) -> Config {
-    Config { model: ModelChoice::Static, device: DeviceKind::Cpu, device_under_test: device_under_test(), threads: 1, ..Config::at(data) }
+    Config {
+        model: ModelChoice::Static,
+        device: DeviceKind::Cpu,
+        device_under_test: device_under_test(),
+        threads: 1,
+        ..Config::at(data)
+    }
 }
 
 /// What `CORTEXKG_TEST_DEVICE` names.
@@ -42,5 +48,5 @@ pub fn fact(content: &str) -> Store {
 }
 
 pub fn ask(query: &str) -> Retrieve {
-    Retrieve { query: query.into(), threshold: Some(0.0), include_reasoning: true, ..Retrieve::default() }
+    Retrieve { query: query.into(), threshold: 0.0, include_reasoning: true, ..Retrieve::default() }
 }

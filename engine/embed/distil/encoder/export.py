@@ -17,7 +17,7 @@ from tokens import Tokens, embed
 
 METADATA = {
     "format": "cortexkg-encoder-1",
-    "name": "cortexkg-encoder-256",
+    "name": "cortexkg-minilm-256",
     "teacher": "sentence-transformers/all-MiniLM-L6-v2",
     "license": "Apache-2.0",
 }

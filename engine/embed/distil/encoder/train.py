@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from network import cut_student, load_teacher, narrow
+from network import Encoder, Shape, cut_student, load_teacher, narrow
 from tokens import batch, embed
 
 WIDTH, POSITIONS, TEMPERATURE = 256, 256, 0.05
@@ -77,6 +77,7 @@ def main() -> None:
     args.add_argument("--minutes", type=float, required=True)
     args.add_argument("--layers", default="0,2,3,5")
     args.add_argument("--inner", type=int, default=448)
+    args.add_argument("--start", type=Path, help="a student to go on with, in place of one cut from the teacher")
     args.add_argument("--batch", type=int, default=384)
     args.add_argument("--rate", type=float, default=5e-4)
     args.add_argument("--contrast", type=float, default=0.3)
@@ -93,9 +94,15 @@ def main() -> None:
     held_rows, held_target = rows[:HELD_OUT], F.normalize(held[:HELD_OUT] @ directions.T, dim=-1)
     began = time.monotonic()
     short = [i for i in range(HELD_OUT, len(rows)) if len(rows[i]) <= LONG][:2500]
-    student = cut_student(load_teacher(args.teacher), [int(i) for i in args.layers.split(",")], 1536, POSITIONS, directions).eval()
-    narrow(student, [rows[i] for i in short[:800]], args.inner, batch)
-    student.project.weight.data = fitted(student, [rows[i] for i in short], F.normalize(held[short] @ directions.T, dim=-1))
+    if args.start:
+        torch.serialization.add_safe_globals([Shape])
+        kept = torch.load(args.start)
+        student = Encoder(kept["shape"])
+        student.load_state_dict(kept["state"])
+    else:
+        student = cut_student(load_teacher(args.teacher), [int(i) for i in args.layers.split(",")], 1536, POSITIONS, directions).eval()
+        narrow(student, [rows[i] for i in short[:800]], args.inner, batch)
+        student.project.weight.data = fitted(student, [rows[i] for i in short], F.normalize(held[short] @ directions.T, dim=-1))
     student.words.weight.requires_grad_(False)  # they are the teacher's, and a short training would hardly move them
     student.train()
     print(f"began after {time.monotonic() - began:.0f} s: held out {held_out(student, held_rows, held_target):.4f}", flush=True)

@@ -15,6 +15,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use safetensors::tensor::Metadata;
 use safetensors::{Dtype, SafeTensors};
@@ -31,7 +32,7 @@ const LAYERS_MAX: usize = 64;
 
 /// Rows of 8-bit codes that are read one at a time.
 pub(super) struct Rows {
-    bytes: Cow<'static, [u8]>,
+    bytes: Arc<Cow<'static, [u8]>>,
     start: usize,
     scale: Vec<f32>,
     pub(super) width: usize,
@@ -85,13 +86,14 @@ pub(super) struct Weights {
 
 /// Whether a file says of itself that it is an encoder of ours.
 pub(crate) fn is_encoder(bytes: &[u8]) -> bool {
-    SafeTensors::read_metadata(bytes)
-        .is_ok_and(|(_, m)| m.metadata().as_ref().is_some_and(|m| m.get("format").is_some_and(|f| f == FORMAT)))
+    SafeTensors::read_metadata(bytes).is_ok_and(|(_, m)| {
+        m.metadata().as_ref().is_some_and(|m| m.get("format").is_some_and(|f| f == FORMAT))
+    })
 }
 
 impl Weights {
     /// Reads a file's content; `path` is named in errors.
-    pub(super) fn read(bytes: &Cow<'static, [u8]>, path: &Path) -> Result<Self, Error> {
+    pub(super) fn read(bytes: &Arc<Cow<'static, [u8]>>, path: &Path) -> Result<Self, Error> {
         let (header, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| Error::malformed(path, e))?;
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| Error::malformed(path, e))?;
         let about = metadata.metadata().clone().unwrap_or_default();
@@ -127,7 +129,7 @@ impl Weights {
 /// The tensors of a file; those that were read are crossed off.
 struct Reader<'a> {
     path: &'a Path,
-    bytes: &'a Cow<'static, [u8]>,
+    bytes: &'a Arc<Cow<'static, [u8]>>,
     tensors: SafeTensors<'a>,
     metadata: Metadata,
     start: usize,
@@ -157,7 +159,8 @@ impl<'a> Reader<'a> {
                     && shape[1..].iter().all(|n| (1..=SIZE_MAX).contains(n)) =>
             {
                 // The view borrows from the file's bytes, which outlive the reader.
-                let at = self.metadata.info(field).expect("this is a bug: a tensor without an entry").data_offsets;
+                let at =
+                    self.metadata.info(field).expect("this is a bug: a tensor without an entry").data_offsets;
                 Ok((shape, &self.bytes[self.start + at.0..self.start + at.1]))
             }
             _ => Err(self.wrong(field, expected, format!("{:?} {:?}", view.dtype(), view.shape()))),
@@ -203,7 +206,7 @@ impl<'a> Reader<'a> {
         }
         let scale = self.floats(&format!("{name}.scale"), rows)?;
         let at = self.metadata.info(name).expect("this is a bug: a tensor without an entry").data_offsets.0;
-        Ok(Rows { bytes: self.bytes.clone(), start: self.start + at, scale, width })
+        Ok(Rows { bytes: Arc::clone(self.bytes), start: self.start + at, scale, width })
     }
 
     /// One product, or several of the same input side by side.
@@ -237,7 +240,11 @@ impl<'a> Reader<'a> {
             ("down", &down, hidden),
         ] {
             if linear.bias.len() != width {
-                return Err(self.wrong(&of(field), &format!("{width} outputs"), linear.bias.len().to_string()));
+                return Err(self.wrong(
+                    &of(field),
+                    &format!("{width} outputs"),
+                    linear.bias.len().to_string(),
+                ));
             }
         }
         Ok(Layer {
