@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use cortexkg_compute::DeviceInfo;
 use cortexkg_embed::{Embedder, ModelChoice};
 use cortexkg_journal::{DiskStorage, LogOptions, Storage};
-use cortexkg_memory::record::{Entry as LogEntry, ModelTag, Record};
+use cortexkg_memory::record::{Embedding, Entry as LogEntry, ModelTag, Record, Reembedding};
 use cortexkg_memory::resident::Resident;
 use cortexkg_memory::{MemoryId, State, TenantId, answer, request};
 
@@ -562,13 +562,15 @@ pub fn reembed(config: &Config, progress: &mut dyn FnMut(u64, u64)) -> Result<u6
         if texts.is_empty() {
             break;
         }
-        let all: Vec<&str> = texts.iter().map(|(_, text)| text.as_str()).collect();
-        let vectors = embedder.embed(&all).map_err(|error| Error::Embed(error.to_string()))?;
-        let rows = texts.iter().enumerate();
-        let rows = rows
-            .map(|(at, (id, _))| (*id, cortexkg_memory::state::vectors::narrow(vectors.row(at))))
-            .collect();
-        log(&mut state, Record::Reembedded(rows))?;
+        let all: Vec<&str> =
+            texts.iter().flat_map(|(_, reading)| &reading.texts).map(String::as_str).collect();
+        let mut vectors = front::embed(&*embedder, &all)?.into_iter();
+        let rows = texts.iter().map(|(id, reading)| {
+            let own = vectors.by_ref().take(reading.texts.len()).collect();
+            let Embedding { vector, parts } = reading.embedded(own).to_record();
+            Reembedding { id: *id, vector, parts }
+        });
+        log(&mut state, Record::Reembedded(rows.collect()))?;
         done += texts.len() as u64;
         progress(done, total);
     }

@@ -127,7 +127,7 @@ fn check(folder: &Path) {
     ] {
         let request = Retrieve {
             query: words.into(),
-            threshold: 0.01,
+            threshold: Some(0.01),
             strategy: Strategy::Lexical,
             ..Retrieve::default()
         };

@@ -12,7 +12,7 @@ fn memory(content: &str) -> request::Store {
 
 /// A recall that leaves nothing out for being weak.
 fn query(query: &str) -> request::Retrieve {
-    request::Retrieve { query: query.into(), threshold: 0.0, ..Default::default() }
+    request::Retrieve { query: query.into(), threshold: Some(0.0), ..Default::default() }
 }
 
 async fn counts(door: &impl Door) -> Counts {
@@ -204,7 +204,7 @@ async fn bad_input_is_refused_and_changes_nothing(door: &impl Door) {
         ("query", query(&"x".repeat(1_001))),
         ("limit", request::Retrieve { limit: 0, ..query("x") }),
         ("limit", request::Retrieve { limit: 101, ..query("x") }),
-        ("threshold", request::Retrieve { threshold: 1.01, ..query("x") }),
+        ("threshold", request::Retrieve { threshold: Some(1.01), ..query("x") }),
         ("tag_filter", request::Retrieve { tag_filter: tags(11), ..query("x") }),
         ("time_range", request::Retrieve { time_range: Some(backwards), ..query("x") }),
     ];

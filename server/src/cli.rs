@@ -8,8 +8,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     bench, bench_allocation, bench_search, bench_spiking, bench_spread, config, doctor, eval,
-    eval_allocation, eval_claims, eval_everyday, eval_fit, export, health, import, mcp, model, recall, reembed,
-    simulate, verify,
+    eval_allocation, eval_claims, eval_everyday, eval_fit, export, health, import, mcp, model, recall,
+    reembed, simulate, verify,
 };
 use crate::settings::{Device, Flag, Settings};
 use crate::{serve, telemetry};

@@ -10,7 +10,6 @@ pub mod dataset;
 pub mod everyday;
 pub mod fit;
 pub mod fitting;
-pub mod folds;
 pub mod ingest;
 pub mod method;
 pub mod newton;

@@ -317,9 +317,9 @@ impl Verdict {
             Verdict::Answered => None,
             Verdict::NothingSearched => Some("no memory passed the filters"),
             Verdict::NothingAlike => Some("nothing stored resembles the query in words or in meaning"),
-            Verdict::TooUnlikely => {
-                Some("what resembles the query is too unlikely to answer it; threshold 0 shows it all the same")
-            }
+            Verdict::TooUnlikely => Some(
+                "what resembles the query is too unlikely to answer it; threshold 0 shows it all the same",
+            ),
         }
     }
 }

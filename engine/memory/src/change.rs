@@ -95,8 +95,8 @@ pub fn update(
         && **content != *item.content
     {
         changes.push(change("content", &item.content, content));
-            let embedded = embedded.expect("a new text comes with its vector; this is a bug");
-            let (new, decided) = replace(state, resident, (row, request), content, embedded, now)?;
+        let embedded = embedded.expect("a new text comes with its vector; this is a bug");
+        let (new, decided) = replace(state, resident, (row, request), content, embedded, now)?;
         record.content = Some(new);
         allocation = Some(decided);
     } else if record.context.is_some() {

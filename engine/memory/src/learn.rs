@@ -194,6 +194,8 @@ mod tests {
             query_times: Vec::new(),
             nodes_fired: 2,
             hops_max: 0,
+            verdict: crate::answer::Verdict::Answered,
+            gathered: None,
             sequence: 0,
         };
         // 30 days and a half hour: parts of hours count.

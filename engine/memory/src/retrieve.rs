@@ -17,7 +17,7 @@ use crate::request::{Retrieve, Strategy};
 use crate::resident::{Fired, Resident, SpreadLane};
 use crate::settings::{RecallSettings, TTFS_TAU_MS};
 use crate::state::{Owner, State};
-use evidence::Gathered;
+use evidence::{Form, Gathered};
 use pool::Pool;
 use query::Query;
 use rank::{Ranked, collapse_duplicates};
@@ -32,8 +32,9 @@ pub mod scoring {
     pub use super::weights::SHIPPED;
 }
 
-/// Chance of an answer below which a recall without a threshold of its own shows nothing.
-pub const ANSWER_MIN: f32 = 0.1;
+/// Chance of an answer below which a recall without a threshold of its own shows nothing: it is likelier then that nothing stored answers.
+/// Only where the best is a note: of turns and passages no set has told yet what cannot be answered.
+pub const ANSWER_MIN: f32 = 0.5;
 
 /// Answers a batch of recalls over one state. `vectors` holds one embedding a request.
 pub fn answer_batch(
@@ -66,7 +67,8 @@ pub fn answer_batch(
         requests.iter().any(|request| !request.tag_filter.is_empty() || request.time_range.is_some());
     let mut spikes = resident.spread(state, settings, &driven, filtered)?.into_iter();
     let mut answers = Vec::with_capacity(requests.len());
-    for (((request, query), (mut pool, probe)), lane) in requests.iter().zip(&queries).zip(pools).zip(&lanes) {
+    for (((request, query), (mut pool, probe)), lane) in requests.iter().zip(&queries).zip(pools).zip(&lanes)
+    {
         let fired =
             lane.as_ref().map(|_| spikes.next().expect("a list of spikes for each lane; this is a bug"));
         pool.add_fired(state, settings, &probe, fired.as_deref().unwrap_or_default());
@@ -122,7 +124,9 @@ fn answer(
         _ => rank::by(pool, |candidate| candidate.fused),
     };
     ranked.retain(|ranked| pool.allows(ranked.row));
-    let verdict = cut(&mut ranked, request, pool, weighs);
+    let is_note = |best: &Ranked| Form::of(state.items.get(best.row)) == Form::Note;
+    let abstains = weighs && ranked.first().is_some_and(is_note);
+    let verdict = cut(&mut ranked, request, pool, abstains);
     let shown = collapse_duplicates(state, ranked);
     let by_node: FxHashMap<u32, &Fired> =
         fired.unwrap_or_default().iter().map(|fired| (fired.node, fired)).collect();
@@ -187,13 +191,13 @@ fn by_evidence(
 }
 
 /// Leaves out what scores below the threshold. Without one, all is left out if the best is too unlikely to answer, else nothing.
-fn cut(ranked: &mut Vec<Ranked>, request: &Retrieve, pool: &Pool, weighs: bool) -> Verdict {
+fn cut(ranked: &mut Vec<Ranked>, request: &Retrieve, pool: &Pool, abstains: bool) -> Verdict {
     let Some(best) = ranked.first().map(|best| best.score) else {
         return if pool.searched == 0 { Verdict::NothingSearched } else { Verdict::NothingAlike };
     };
     match request.threshold {
         Some(threshold) => ranked.retain(|ranked| ranked.score >= threshold),
-        None if weighs && best < ANSWER_MIN => ranked.clear(),
+        None if abstains && best < ANSWER_MIN => ranked.clear(),
         None => {}
     }
     if ranked.is_empty() { Verdict::TooUnlikely } else { Verdict::Answered }

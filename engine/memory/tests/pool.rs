@@ -40,8 +40,12 @@ fn a_memory_two_hops_away_is_gated_by_its_own_similarity_however_many_resemble_t
 
     // Of the lists that fill the pool, each takes the best one alone, which is never the second text.
     let settings = RecallSettings { pool_vector: 1, pool_lexical: 1, ..Default::default() };
-    let request =
-        Retrieve { query: "Who taught Ana Reyes?".into(), limit: 4, threshold: 0.0, ..Default::default() };
+    let request = Retrieve {
+        query: "Who taught Ana Reyes?".into(),
+        limit: 4,
+        threshold: Some(0.0),
+        ..Default::default()
+    };
     let answers =
         answer_batch(&mut state, &mut resident, &settings, &[request], &[&towards(0)], Timestamp(0));
     let answer = answers.expect("memory").pop().expect("one answer");

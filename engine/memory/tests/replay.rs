@@ -99,7 +99,7 @@ impl World {
             }
             4 | 5 => {
                 let query = text(draw);
-                let request = Retrieve { query: query.clone(), threshold: 0.0, ..Retrieve::default() };
+                let request = Retrieve { query: query.clone(), threshold: Some(0.0), ..Retrieve::default() };
                 let recalled = answer_batch(
                     &mut self.state,
                     &mut self.resident,
@@ -203,8 +203,12 @@ fn the_device_copy_follows_the_state() {
     fresh.state = State::from_bytes(&world.state.to_bytes()).unwrap();
     for _ in 0..20 {
         let query = text(&mut draw);
-        let request =
-            Retrieve { query: query.clone(), threshold: 0.0, include_reasoning: true, ..Retrieve::default() };
+        let request = Retrieve {
+            query: query.clone(),
+            threshold: Some(0.0),
+            include_reasoning: true,
+            ..Retrieve::default()
+        };
         let ask = |world: &mut World| {
             answer_batch(
                 &mut world.state,

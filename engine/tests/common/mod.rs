@@ -48,5 +48,5 @@ pub fn fact(content: &str) -> Store {
 }
 
 pub fn ask(query: &str) -> Retrieve {
-    Retrieve { query: query.into(), threshold: 0.0, include_reasoning: true, ..Retrieve::default() }
+    Retrieve { query: query.into(), threshold: Some(0.0), include_reasoning: true, ..Retrieve::default() }
 }

@@ -125,8 +125,12 @@ fn ask(engine: &Engine, args: &BenchArgs) -> anyhow::Result<Value> {
     let mut times = Vec::new();
     let (begun, cpu_s) = (Instant::now(), process::cpu_s());
     for _ in 0..args.queries {
-        let request =
-            Retrieve { query: corpus.question(), limit: args.limit, threshold: Some(0.0), ..Retrieve::default() };
+        let request = Retrieve {
+            query: corpus.question(),
+            limit: args.limit,
+            threshold: Some(0.0),
+            ..Retrieve::default()
+        };
         let asked = Instant::now();
         engine.retrieve(request, Call::default()).wait()?;
         times.push(asked.elapsed());

@@ -139,7 +139,8 @@ impl Measured {
             self.standard.push(answered(question, found, ids));
         }
         for question in &world.questions {
-            let request = Retrieve { limit: LIMIT, threshold: Some(0.0), ..self.method.request(&question.text) };
+            let request =
+                Retrieve { limit: LIMIT, threshold: Some(0.0), ..self.method.request(&question.text) };
             let found = engine.retrieve(request, call.clone()).wait()?;
             self.open.push(answered(question, found, ids));
         }

@@ -2,7 +2,7 @@
 //! or sets that they were not fitted on.
 //!
 //! Fields of `--json`:
-//!   questions, embedder, held [{set, fold, fitted_on, ..score}], sets {NAME: {..score, stale, area, shown, abstain}}, scorer
+//!   questions, embedder, held [{set, fold, fitted_on, ..score}], sets {NAME: {..score, stale, area, shown, abstain, reliability}}, scorer
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 
 use super::{print, print_json};
 use crate::eval::asked::{Asked, Asker};
+use crate::eval::calibrate::Reliability;
 use crate::eval::classes::{auc, percent};
 use crate::eval::dataset::Dataset;
 use crate::eval::fitting::{self, Pull};
-use crate::eval::folds::By;
 use crate::eval::noise;
 use crate::eval::published;
 use crate::eval::score::Score;
@@ -28,6 +28,18 @@ use crate::settings::Settings;
 
 /// The set that worlds count to.
 const EVERYDAY: &str = "everyday";
+
+/// What is held out together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum By {
+    /// One fold (a world, a conversation, a tenth of a passage set); the others of its set stay in training.
+    Fold,
+    /// A whole set: what a fit does on data of a kind it has not seen.
+    Set,
+}
+
+/// Bins of the reliability table.
+const BINS: usize = 10;
 
 /// Arguments of `eval fit`.
 #[derive(Args)]
@@ -175,6 +187,11 @@ impl Judged {
         ]
     }
 
+    /// How far the score of the best can be believed to be the chance that the question has an answer; where both kinds were asked.
+    fn reliability(&self) -> Option<Reliability> {
+        self.tops.iter().any(|(_, is)| !is).then(|| Reliability::of(&self.tops, BINS))
+    }
+
     fn as_json(&self) -> Value {
         let [stale, area, shown, abstain] = self.extras();
         let mut object = json!(self.score.percent());
@@ -183,6 +200,7 @@ impl Judged {
         object["area"] = json!(area);
         object["shown"] = json!(shown);
         object["abstain"] = json!(abstain);
+        object["reliability"] = json!(self.reliability());
         object
     }
 }
@@ -221,15 +239,20 @@ fn table(held: &BTreeMap<(String, String), Judged>) -> String {
     for ((set, fold), judged) in held.iter().filter(|((_, fold), _)| !fold.is_empty()) {
         line(&format!("{set} {fold}"), judged);
     }
-    for (set, judged) in by_set(held) {
-        line(&format!("all of {set}"), &judged);
+    let sets = by_set(held);
+    for (set, judged) in &sets {
+        line(&format!("all of {set}"), judged);
+    }
+    for (set, reliability) in sets.iter().filter_map(|(set, judged)| Some((set, judged.reliability()?))) {
+        _ = write!(text, "\n{set}: chance of an answer\n{}", reliability.table());
     }
     text
 }
 
 /// The weights as a source file of the product.
 fn source(scorer: &Scorer) -> String {
-    let list = |values: &[f32]| values.iter().map(|value| format!("{value:.4}")).collect::<Vec<_>>().join(", ");
+    let list =
+        |values: &[f32]| values.iter().map(|value| format!("{value:.4}")).collect::<Vec<_>>().join(", ");
     let rows = scorer.evidence.iter().map(|row| format!("        [{}],\n", list(row))).collect::<String>();
     format!(
         "//! Weights that the product ships with: what `cortexkg eval fit` found on the development sets. A file of the program's.\n\n\

@@ -73,8 +73,7 @@ impl Asker<'_> {
             let (engine, numbers) = self.store([].iter(), &corpus.texts, |at| first[at])?;
             for question in &corpus.questions {
                 let answer = ask(&engine, &question.text)?;
-                let mut asked =
-                    Asked::of(answer, &numbers, &dataset.set, &question.fold, &question.group)?;
+                let mut asked = Asked::of(answer, &numbers, &dataset.set, &question.fold, &question.group)?;
                 asked.gold.clone_from(&question.gold);
                 all.push(asked);
             }

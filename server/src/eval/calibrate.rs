@@ -21,17 +21,6 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
-    /// Weights under which both classes count the same in `rows`.
-    pub fn balanced<'a>(rows: impl Iterator<Item = &'a Seen>) -> Settings {
-        let mut counts = [0.0; 2];
-        rows.for_each(|row| counts[usize::from(row.is)] += 1.0);
-        let whole = counts[0] + counts[1];
-        let weight = |count: f64| if count > 0.0 { whole / (2.0 * count) } else { 0.0 };
-        Settings { weights: counts.map(weight), ..Settings::default() }
-    }
-}
-
 /// One row: what was seen, and whether it was so.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
@@ -48,14 +37,6 @@ pub struct Model {
     pub weights: Vec<f64>,
     /// Log odds where all inputs are zero.
     pub bias: f64,
-}
-
-impl Model {
-    /// The chance that it is so, 0..=1.
-    pub fn chance(&self, inputs: &[f64]) -> f64 {
-        let odds: f64 = self.weights.iter().zip(inputs).map(|(weight, value)| weight * value).sum();
-        logistic(odds + self.bias)
-    }
 }
 
 /// Fits.
@@ -200,6 +181,11 @@ mod tests {
     use super::*;
     use crate::corpus::Random;
 
+    fn chance(model: &Model, inputs: &[f64]) -> f64 {
+        let odds: f64 = model.weights.iter().zip(inputs).map(|(weight, value)| weight * value).sum();
+        logistic(odds + model.bias)
+    }
+
     fn drawn(count: usize) -> Vec<Seen> {
         let mut random = Random(9);
         let row = |_| {
@@ -218,26 +204,9 @@ mod tests {
         assert!((model.weights[1] + 0.1).abs() < 0.01, "{model:?}");
         assert_eq!(model.weights[2], 0.0, "an input that never changes says nothing");
         assert!((model.bias + 1.0).abs() < 0.3, "{model:?}");
-        let said: Vec<_> = rows.iter().map(|row| (model.chance(&row.inputs), row.is)).collect();
+        let said: Vec<_> = rows.iter().map(|row| (chance(&model, &row.inputs), row.is)).collect();
         let reliability = Reliability::of(&said, 10);
         assert!(reliability.error < 0.02, "{}", reliability.table());
-    }
-
-    #[test]
-    fn balanced_weights_move_the_middle() {
-        let rows: Vec<Seen> = drawn(3_000).into_iter().filter(|row| row.is || row.inputs[1] > 45.0).collect();
-        let share = |model: &Model| {
-            let sum = |is: bool| {
-                let of: Vec<f64> =
-                    rows.iter().filter(|row| row.is == is).map(|row| model.chance(&row.inputs)).collect();
-                of.iter().sum::<f64>() / of.len() as f64
-            };
-            sum(true) + sum(false)
-        };
-        let plain = share(&fit(&rows, &Settings::default()));
-        let balanced = share(&fit(&rows, &Settings::balanced(rows.iter())));
-        // With classes weighted alike the mean chances of both classes add up to one (a property of the fitted bias).
-        assert!((balanced - 1.0).abs() < 1e-3 && plain > 1.05, "{balanced}, {plain}");
     }
 
     #[test]

@@ -40,13 +40,6 @@ pub struct Model {
     pub loss: f64,
 }
 
-impl Model {
-    /// The score of a row.
-    pub fn score(&self, features: &[f32]) -> f64 {
-        self.weights.iter().zip(features).map(|(weight, &value)| weight * f64::from(value)).sum()
-    }
-}
-
 /// Fits. Cases without gold or without anything else among their rows say nothing and are passed over.
 pub fn fit(cases: &[&Case], settings: &Settings) -> Model {
     let problem = Problem::of(cases, settings);
@@ -229,14 +222,14 @@ mod tests {
         let case = |_| {
             let own = random.below_one() as f32;
             let mut rows: Vec<Row> = (0..12)
-                .map(|id| {
+                .map(|_| {
                     let features = vec![
                         random.below_one() as f32,
                         100.0 * random.below_one() as f32,
                         random.below_one() as f32 - 7.0,
                         own,
                     ];
-                    Row { id, gold: false, features }
+                    Row { gold: false, features }
                 })
                 .collect();
             let power = |row: &Row| {
@@ -251,7 +244,7 @@ mod tests {
             });
             let last = rows.len() - 1;
             rows[chosen.unwrap_or(last)].gold = true;
-            Case { set: set.into(), rows, answerable: true, ..Case::default() }
+            Case { set: set.into(), rows }
         };
         (0..count).map(case).collect()
     }
@@ -312,9 +305,9 @@ mod tests {
 
     #[test]
     fn several_golds_are_the_product_of_their_chances() {
-        let row = |id, gold, value| Row { id, gold, features: vec![value] };
-        let rows = vec![row(0, true, 1.0), row(1, true, 0.0), row(2, false, 0.0)];
-        let case = Case { set: "s".into(), rows, answerable: true, ..Case::default() };
+        let row = |gold, value| Row { gold, features: vec![value] };
+        let rows = vec![row(true, 1.0), row(true, 0.0), row(false, 0.0)];
+        let case = Case { set: "s".into(), rows };
         // Two golds of three rows: the slope 1 - 2 p vanishes where the chance p of the first is one half, exp(w) = 2.
         let weight = fit(&[&case], &Settings { l2: 0.0, ..Settings::default() }).weights[0];
         assert!((weight - 2f64.ln()).abs() < 1e-6, "{weight}");
@@ -322,7 +315,7 @@ mod tests {
 
     #[test]
     fn cases_that_say_nothing_are_passed_over() {
-        let unanswerable = Case { set: "s".into(), rows: vec![Row::default()], ..Case::default() };
+        let unanswerable = Case { set: "s".into(), rows: vec![Row::default()] };
         assert_eq!(fit(&[&unanswerable], &Settings::default()).weights, Vec::<f64>::new());
         assert_eq!(fit(&[], &Settings::default()).loss, 0.0);
     }

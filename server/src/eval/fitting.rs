@@ -1,8 +1,6 @@
 //! Fits a scorer: weights of the evidence by conditional logit, of pairs and of belief by logistic regression.
 
-use cortexkg_engine::scoring::{
-    BELIEF, EVIDENCE, FORMS, Gathered, PAIR, Scorer, Strengths, belief_inputs,
-};
+use cortexkg_engine::scoring::{BELIEF, EVIDENCE, FORMS, Gathered, PAIR, Scorer, Strengths, belief_inputs};
 
 use super::asked::Asked;
 use super::calibrate::{self, Seen};
@@ -77,15 +75,9 @@ fn case(asked: &Asked) -> Case {
         let form = one.form as usize;
         features[EVIDENCE * (form + 1)..][..EVIDENCE].copy_from_slice(&one.values);
         features[EVIDENCE * (FORMS + 1) + form] = 1.0;
-        Some(Row { id: place as u64, gold, features })
+        Some(Row { gold, features })
     });
-    Case {
-        fold: asked.fold.clone(),
-        set: asked.set.clone(),
-        answerable: !asked.gold.is_empty(),
-        rows: rows.collect(),
-        ..Case::default()
-    }
+    Case { set: asked.set.clone(), rows: rows.collect() }
 }
 
 fn fit_pairs(scorer: &mut Scorer, asked: &[&Asked], pull: Pull) {

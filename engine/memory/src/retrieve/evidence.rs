@@ -107,7 +107,8 @@ pub fn gather(state: &State, query: &Query, pool: &Pool, fired: &[Fired]) -> Gat
     let spikes: FxHashMap<u32, &Fired> = fired.iter().map(|fired| (fired.node, fired)).collect();
     let whole = Whole::of(state, query, pool);
     let evidence = pool.candidates.iter().enumerate();
-    let evidence = evidence.map(|(place, candidate)| whole.evidence(candidate, place < READ, &spikes)).collect();
+    let evidence =
+        evidence.map(|(place, candidate)| whole.evidence(candidate, place < READ, &spikes)).collect();
     let unknown = query.lexical.terms.iter().filter(|term| term.alternatives.is_empty());
     let unknown = unknown.map(|term| term.idf).sum::<f32>() / whole.idf_all;
     Gathered {

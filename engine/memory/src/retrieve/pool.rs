@@ -149,7 +149,8 @@ pub fn pools(
         requests.iter().map(|request| state.items.mask(&request.tag_filter, request.time_range)).collect();
     let nearest = resident.nearest(&state.vectors, &centred, &masks, settings.pool_vector)?;
     let sample = Background::sample(state);
-    let pool = |(((query, mask), near), vector): (((&Query, Vec<u64>), Vec<(u32, f32)>), &&[f32])| {
+    let mut pools = Vec::with_capacity(requests.len());
+    for (((query, mask), near), vector) in queries.iter().zip(masks).zip(nearest).zip(vectors) {
         let probe = Probe::new(vector, &mean);
         let matches = state.lexical.search(&query.lexical);
         let mut list = List::new(mask, &matches);
@@ -158,9 +159,9 @@ pub fn pools(
         list.add_related(state, query);
         let cosines = probe.cosines(state, &list.rows);
         let usual: Vec<f32> = probe.cosines(state, &sample).into_iter().map(|(cosine, _)| cosine).collect();
-        (list.into_pool(state, settings, query, &cosines, Background::of(&usual)), probe)
-    };
-    Ok(queries.iter().zip(masks).zip(nearest).zip(vectors).map(pool).collect())
+        pools.push((list.into_pool(state, settings, query, &cosines, Background::of(&usual)), probe));
+    }
+    Ok(pools)
 }
 
 /// Of each row, whether it is a turn of a speaker whom the query names: 1; of another, though some turn is of one named: -1; else 0.
@@ -251,8 +252,7 @@ impl<'a> List<'a> {
     fn add_lexical(&mut self, settings: &RecallSettings) {
         let mut allowed: Vec<&LexicalMatch> =
             self.matches.iter().filter(|one| self.allows(one.row)).collect();
-        let better =
-            |a: &&LexicalMatch, b: &&LexicalMatch| b.bm25.total_cmp(&a.bm25).then(a.row.cmp(&b.row));
+        let better = |a: &&LexicalMatch, b: &&LexicalMatch| b.bm25.total_cmp(&a.bm25).then(a.row.cmp(&b.row));
         if allowed.len() > settings.pool_lexical {
             allowed.select_nth_unstable_by(settings.pool_lexical, better);
             allowed.truncate(settings.pool_lexical);
@@ -309,9 +309,9 @@ impl<'a> List<'a> {
         let known = query.lexical.terms.iter().filter(|term| !term.alternatives.is_empty());
         let could_be: f32 = known.map(|term| term.idf).sum();
         let matched: Vec<LexicalMatch> = self.rows.iter().map(|&row| self.words(row)).collect();
-        let lexical_best = matched.iter().map(|one| one.bm25).fold(settings.lexical_floor * could_be, f32::max);
-        let vector_best =
-            cosines.iter().map(|(_, centred)| *centred).fold(settings.vector_floor, f32::max);
+        let lexical_best =
+            matched.iter().map(|one| one.bm25).fold(settings.lexical_floor * could_be, f32::max);
+        let vector_best = cosines.iter().map(|(_, centred)| *centred).fold(settings.vector_floor, f32::max);
         let scales = Scales { lexical: lexical_best.max(1e-6), vector: vector_best.max(1e-6) };
         let speakers = speakers(state, query, &self.rows);
         let mut candidates: Vec<Candidate> = matched

@@ -58,7 +58,12 @@ pub fn pairs(state: &State, pool: &Pool) -> Vec<Pair> {
         for other in &texts[at + 1..] {
             let (older, newer) = if one.when < other.when { (one, other) } else { (other, one) };
             if let Some(values) = older.beside(newer) {
-                pairs.push(Pair { older: older.place, newer: newer.place, is_told: newer.replaces(older), values });
+                pairs.push(Pair {
+                    older: older.place,
+                    newer: newer.place,
+                    is_told: newer.replaces(older),
+                    values,
+                });
             }
         }
     }

@@ -22,16 +22,44 @@ const MEASURES: [&str; 14] = [
     "wide",
 ];
 const NUMBERS: [&str; 20] = [
-    "age", "amount", "balance", "budget", "code", "cost", "costs", "count", "fee", "height", "limit",
-    "number", "port", "price", "rate", "size", "temperature", "version", "weight", "width",
+    "age",
+    "amount",
+    "balance",
+    "budget",
+    "code",
+    "cost",
+    "costs",
+    "count",
+    "fee",
+    "height",
+    "limit",
+    "number",
+    "port",
+    "price",
+    "rate",
+    "size",
+    "temperature",
+    "version",
+    "weight",
+    "width",
 ];
 const NUMERALS: [&str; 22] = [
     "dozen", "eight", "eighteen", "eleven", "fifteen", "fifty", "five", "four", "half", "hundred", "nine",
     "once", "one", "seven", "six", "ten", "thirty", "three", "twelve", "twenty", "twice", "two",
 ];
 const PARTS_OF_DAY: [&str; 12] = [
-    "afternoon", "dawn", "daily", "evening", "midnight", "monthly", "morning", "night", "noon", "today",
-    "tomorrow", "weekly",
+    "afternoon",
+    "dawn",
+    "daily",
+    "evening",
+    "midnight",
+    "monthly",
+    "morning",
+    "night",
+    "noon",
+    "today",
+    "tomorrow",
+    "weekly",
 ];
 
 /// What a question asks for, given its words; none where nothing tells.
