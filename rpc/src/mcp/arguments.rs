@@ -32,8 +32,7 @@ pub(super) struct StoreMemory {
     tags: Option<Vec<String>>,
     #[schemars(range(min = 0.0, max = 1.0))]
     importance: Option<f32>,
-    /// When it happened, RFC 3339
-    #[schemars(extend("format" = "date-time"))]
+    /// RFC 3339
     occurred_at: Option<String>,
 }
 
@@ -45,7 +44,6 @@ pub(super) struct RetrieveMemory {
     query: String,
     #[schemars(range(min = 1, max = LIMIT_MAX), extend("default" = 10))]
     limit: Option<u32>,
-    /// Least similarity_score; left out: what is likely enough
     #[schemars(range(min = 0.0, max = 1.0))]
     threshold: Option<f32>,
     /// Tell why each was recalled

@@ -94,8 +94,10 @@ pub(super) struct Retrieved {
     pub(super) memories: Vec<Recalled>,
     pub(super) similarity_scores: Vec<f32>,
     pub(super) total_found: u32,
+    #[schemars(skip)]
     pub(super) answered: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
     pub(super) no_answer: Option<&'static str>,
     #[schemars(with = "Object")]
     pub(super) retrieval_metadata: RetrievalMetadata,

@@ -346,7 +346,7 @@ impl Door for Grpc {
         let message = proto::RetrieveRequest {
             query: request.query.clone(),
             limit: Some(request.limit),
-            threshold: Some(request.threshold),
+            threshold: request.threshold,
             include_reasoning: request.include_reasoning,
             tag_filter: request.tag_filter.clone(),
             time_range: request.time_range.map(to_range),
