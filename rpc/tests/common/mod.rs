@@ -22,6 +22,8 @@ impl Engine {
     pub fn with(change: impl FnOnce(&mut Config)) -> Engine {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut config = Config::at(folder.path());
+        // What is tested here are the transports: the quick model will do.
+        config.model = cortexkg_engine::ModelChoice::Static;
         config.device = DeviceKind::Cpu;
         let device = std::env::var("CORTEXKG_TEST_DEVICE").ok();
         config.device_under_test = device.map(|name| name.parse().expect("CORTEXKG_TEST_DEVICE"));
