@@ -27,7 +27,7 @@ fn a_folder_of_the_old_default_opens_as_it_was_and_can_be_upgraded() {
     // Asked for, the memories are embedded anew, and the folder is one of the encoder's from then on.
     assert_eq!(reembed(&new, &mut |_, _| ()).unwrap(), 2);
     let engine = EngineHandle::open(new.clone()).unwrap();
-    assert!(engine.health().model.contains("cortexkg-encoder-256"), "{}", engine.health().model);
+    assert!(engine.health().model.contains("cortexkg-minilm-256"), "{}", engine.health().model);
     assert_eq!(engine.health().memories, 2);
     engine.close();
 
@@ -40,6 +40,6 @@ fn a_folder_of_the_old_default_opens_as_it_was_and_can_be_upgraded() {
 fn a_new_folder_gets_the_encoder() {
     let folder = tempfile::tempdir().unwrap();
     let engine = EngineHandle::open(Config { model: ModelChoice::Default, ..config(folder.path()) }).unwrap();
-    assert!(engine.health().model.contains("cortexkg-encoder-256"));
+    assert!(engine.health().model.contains("cortexkg-minilm-256"));
     engine.close();
 }
