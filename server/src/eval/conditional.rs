@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 use super::cases::Case;
 use super::newton::{Objective, minimise};
 
+/// Features that vary less inside questions say nothing.
+const DEVIATION_MIN: f64 = 1e-3;
+
 /// How to fit.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -99,7 +102,8 @@ impl Problem {
         }
         for scale in &mut problem.scales {
             let deviation = scale.sqrt();
-            *scale = if deviation > 1e-9 { 1.0 / deviation } else { 0.0 };
+            // A feature that hardly ever moves has told nothing: scaled up, its weight would be beyond all bounds.
+            *scale = if deviation > DEVIATION_MIN { 1.0 / deviation } else { 0.0 };
         }
         problem.towards.resize(width, 0.0);
         for (weight, scale) in problem.towards.iter_mut().zip(&problem.scales) {
