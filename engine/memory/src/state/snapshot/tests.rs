@@ -7,6 +7,7 @@ use crate::ids::{ColumnId, MemoryId};
 use crate::record::{DeletedRecord, LearnedRecord, Links, Record, StoredRecord};
 use crate::request::{CleanupMode, Kind, Place};
 use crate::text::ANALYSER_VERSION;
+use crate::text::terms::terms;
 
 /// A snapshot as the first releases wrote it, with the header and trailer of its file, which the journal checks.
 const OLD: &[u8] = include_bytes!("../../../../tests/golden/v1/data/00000000000000000036.snap");
@@ -90,10 +91,10 @@ fn a_snapshot_of_the_first_release_is_read_and_its_terms_are_made_again() {
     let read = State::from_bytes(&old()).unwrap();
     assert_eq!(read.memories(), 23);
     for word in ["weavers", "monday", "zurich"] {
-        let terms = index_terms(word);
+        let terms = terms(word);
         assert_eq!(read.lexical.rows(&terms[0]).len(), 1, "{word}");
     }
-    assert!(read.lexical.rows(&index_terms("bread")[0]).is_empty(), "of a deleted memory");
+    assert!(read.lexical.rows(&terms("bread")[0]).is_empty(), "of a deleted memory");
     assert_eq!(State::from_bytes(&read.to_bytes()).map(|again| told(&again)), Ok(told(&read)));
 }
 
@@ -107,7 +108,7 @@ fn an_index_of_another_analyser_is_made_again() {
     (lexical.version, lexical.bytes) = (ANALYSER_VERSION + 1, &strange);
     let read = State::from_bytes(&body(&all)).unwrap();
     assert!(read.lexical.rows("strange").is_empty());
-    assert_eq!(read.lexical.rows(&index_terms("salt")[0]), [3, 4]);
+    assert_eq!(read.lexical.rows(&terms("salt")[0]), [3, 4]);
     assert_eq!(read.lexical.terms_len(), state.lexical.terms_len());
     // Neither is one that cannot be read a reason to refuse the rest.
     let lexical = all.iter_mut().find(|section| section.name == "lexical").unwrap();
@@ -124,7 +125,7 @@ fn an_index_of_another_analyser_is_made_again() {
     all.retain(|section| section.name != "lexical");
     let mut read = State::from_bytes(&body(&all)).unwrap();
     read.apply(&stored(6, "salt market"));
-    assert_eq!(read.lexical.rows(&index_terms("salt")[0]), [3, 5]);
+    assert_eq!(read.lexical.rows(&terms("salt")[0]), [3, 5]);
 }
 
 fn encode_lexical(lexical: &Lexical) -> Vec<u8> {
