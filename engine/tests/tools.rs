@@ -297,6 +297,12 @@ fn deletion_asks_first_where_others_lean_on_a_memory() {
         store(&engine, fact(&format!("Report {n}: a storm passed near Veldt last night, wave {n}.")));
     }
     let delete = Delete { id: subject.id, force: false, cleanup: CleanupMode::Standard };
+    let refused = engine.delete(delete, Call::default()).wait().unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Refused);
+    assert!(
+        refused.to_string().contains("veldt") && refused.to_string().contains("force_delete"),
+        "{refused}"
+    );
     let deleted = engine.delete(Delete { force: true, ..delete }, Call::default()).wait().unwrap();
     assert!(deleted.edges_removed > 0);
     assert_eq!(engine.get(subject.id, Call::default()).wait().unwrap_err().kind(), ErrorKind::NotFound);

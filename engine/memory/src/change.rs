@@ -13,6 +13,7 @@ use crate::state::graph::{EdgeClass, Side};
 use crate::state::vectors::narrow;
 use crate::state::{Owner, State, searchable};
 use crate::store::{Text, contests};
+use crate::text::names::split_title;
 use crate::text::reading::Reading;
 use crate::text::words::fold;
 
@@ -243,21 +244,23 @@ fn strongly_connected(state: &State, row: u32) -> Option<String> {
     if learned >= LEARNED_STRONG {
         return Some(format!("use has tied it to others with a weight of {learned:.2}"));
     }
-    let title = item.content.split_once('\n').map(|(title, _)| fold(title));
+    // A title says what a text is about; a name found elsewhere is a guess, and a text about it by a guess leans on the titled one too.
+    let is_titled = |node: u32, name: &str| match state.owner(node) {
+        Owner::Memory(row) => {
+            let title = split_title(&state.items.get(row).content).0;
+            title.is_some_and(|title| fold(title).contains(&fold(name)))
+        }
+        Owner::Entity(_) => false,
+    };
     graph.row(item.node, Side::Near).iter().find_map(|edge| {
         let Owner::Entity(ix) = state.owner(edge.target) else { return None };
-        // A title says what a text is about; a name found elsewhere is a guess.
-        let is_titled =
-            title.as_deref().is_some_and(|title| title.contains(&fold(&state.entities.get(ix).name)));
-        let only_subject =
-            is_titled && matches!(graph.row(edge.target, Side::Near), [only] if only.target == item.node);
-        let others = graph.row_len(edge.target, Side::Far);
-        (only_subject && others >= LEANING_MIN).then(|| {
-            format!(
-                "it alone is about \"{}\", which {others} other memories mention",
-                state.entities.get(ix).name
-            )
-        })
+        let name = &*state.entities.get(ix).name;
+        let about = graph.row(edge.target, Side::Near);
+        let others = about.iter().filter(|back| back.target != item.node);
+        let is_alone = is_titled(item.node, name) && !others.clone().any(|back| is_titled(back.target, name));
+        let leaning = others.count() + graph.row_len(edge.target, Side::Far);
+        (is_alone && leaning >= LEANING_MIN)
+            .then(|| format!("it alone is about \"{name}\", which {leaning} other memories mention"))
     })
 }
 
