@@ -164,7 +164,7 @@ impl<S: Storage> Worker<S> {
         self.recall(recalls);
         self.write(writes);
         for (update, reply) in texts {
-            // Whoever asked may be gone with its call.
+            // The caller may be gone with its call.
             let _ = reply.send(change::text_after(&self.state, &update));
         }
         looks.into_iter().for_each(|look| self.look(look));

@@ -198,7 +198,7 @@ proptest! {
     }
 }
 
-/// Written by hand from the description of the format: whoever changes these bytes makes a new version.
+/// Written by hand from the description of the format: a change of these bytes needs a new version.
 #[test]
 fn the_bytes_of_version_2_stay_as_they_are() {
     let deleted = DeletedRecord { id: MemoryId(300), at: Timestamp(-1), cleanup: CleanupMode::Aggressive };

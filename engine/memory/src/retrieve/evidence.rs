@@ -1,4 +1,4 @@
-//! What speaks for a memory as an answer, as numbers that a linear scorer can weigh: words, meaning, neighbours, names, times, spikes.
+//! The evidence that a memory answers, as numbers that a linear scorer can weigh: words, meaning, neighbours, names, times, spikes.
 
 use rustc_hash::FxHashMap;
 
@@ -46,9 +46,10 @@ pub static NAMES: [&str; EVIDENCE] = [
 ];
 
 /// Numbers that are the same for all memories beside a query.
-pub const QUERY_FACTS: usize = 3;
-/// Their names: share of the query's rarity that nothing in the store holds; its words, logarithmic; memories, logarithmic.
-pub static QUERY_FACT_NAMES: [&str; QUERY_FACTS] = ["unknown", "query_length", "memories"];
+pub const QUERY_FACTS: usize = 2;
+/// Their names: share of the query's rarity that nothing in the store holds; memories, logarithmic. How long a query is would tell the
+/// questions of a data set apart, not what can be answered.
+pub static QUERY_FACT_NAMES: [&str; QUERY_FACTS] = ["unknown", "memories"];
 
 /// Candidates that are looked at for what the question wants: the best.
 const READ: usize = 48;
@@ -115,7 +116,7 @@ pub fn gather(state: &State, query: &Query, pool: &Pool, fired: &[Fired]) -> Gat
         evidence,
         pairs: succession::pairs(state, pool),
         asks_for_past: query.asks_for_past,
-        query: [unknown, (query.words.len() as f32 + 1.0).ln() / 4.0, whole.texts_log / 8.0],
+        query: [unknown, whole.texts_log / 8.0],
     }
 }
 

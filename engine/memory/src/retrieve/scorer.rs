@@ -29,7 +29,6 @@ pub static BELIEF_NAMES: [&str; BELIEF] = [
     "wanted",
     "best_idf_share",
     "unknown",
-    "query_length",
     "memories",
 ];
 

@@ -111,7 +111,7 @@ impl Text {
         older.superseded_by == Some(self.id)
     }
 
-    /// What speaks for a newer text having replaced this one; none if they share no word.
+    /// Evidence that a newer text replaced this one; none if they share no word.
     fn beside(&self, newer: &Text) -> Option<[f32; PAIR]> {
         let (mut shared, mut rarest) = (0.0f32, 0.0f32);
         for (term, idf) in &self.terms {
