@@ -221,7 +221,7 @@ proptest! {
 #[test]
 fn the_shipped_encoder_knows_paraphrases() {
     let encoder = Encoder::embedded().unwrap();
-    assert_eq!((encoder.identity().name.as_str(), encoder.identity().dim), ("cortexkg-encoder-256", 256));
+    assert_eq!((encoder.identity().name.as_str(), encoder.identity().dim), ("cortexkg-minilm-256", 256));
     let pairs = [
         ("what should I not cook for Marta", "Marta is allergic to peanuts and shellfish."),
         ("how does he get to the office", "Tom takes the tram to work every morning."),
